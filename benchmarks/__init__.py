@@ -1,0 +1,1 @@
+"""Compares the pooling modes and the peers."""

@@ -1,0 +1,1 @@
+"""The service: owns every socket, every credential and every row."""
