@@ -24,7 +24,7 @@ test: setup ## run the tests; T="tests/unit -k name" chooses
 check: setup ## all that CI demands: format, lint, imports, types, JavaScript, tests with coverage
 	@echo "format"  && $(BIN)/ruff format --check --quiet .
 	@echo "lint"    && $(BIN)/ruff check --quiet .
-	@echo "imports" && VENV=$(VENV) .ci/quiet $(BIN)/lint-imports
+	@echo "imports" && .ci/quiet $(BIN)/lint-imports
 	@echo "types"   && .ci/quiet $(BIN)/mypy
 	@echo "js"      && .ci/quiet $(BIN)/python -m snapshot.bundle --lint
 	@echo "tests"   && $(BIN)/pytest --cov --cov-report=term:skip-covered
