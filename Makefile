@@ -44,7 +44,7 @@ setup: $(STAMP) $(BUNDLE) ## make .venv and the bundle, if anything they are mad
 $(STAMP): $(LOCK) pyproject.toml $(JS)/package-lock.json
 	@VENV='$(VENV)' PYTHON='$(PYTHON)' .ci/setup $(LOCK) $^
 
-$(BUNDLE): $(JS_INPUTS) $(STAMP)
+$(BUNDLE): $(JS_INPUTS) | $(STAMP)
 	@$(BIN)/python -m snapshot.bundle
 
 lock: ## remake the lock files; U=--upgrade also moves to the newest versions
