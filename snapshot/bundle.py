@@ -80,7 +80,14 @@ def lint(js: Path = JS, *, fix: bool = False) -> None:
     with _alone_in(js):
         _install_packages(js)
     verb = ["check", "--write"] if fix else ["ci", "--error-on-warnings"]
-    _node(js, "checking snapshot/js", "node_modules/@biomejs/biome/bin/biome", *verb, ".")
+    _node(
+        js,
+        "checking snapshot/js",
+        "node_modules/@biomejs/biome/bin/biome",
+        *verb,
+        "--colors=off",
+        ".",
+    )
 
 
 def _install_packages(js: Path) -> None:
@@ -91,7 +98,9 @@ def _install_packages(js: Path) -> None:
         return
     npm = _nodejs() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    _node(js, "installing the packages of snapshot/js", str(npm), "ci", *quiet)
+    # Trusts whom the machine trusts: there may be a mirror or a proxy.
+    trusting = ["--use-system-ca", str(npm)]
+    _node(js, "installing the packages of snapshot/js", *trusting, "ci", *quiet)
     made_of.write_text(digest)
 
 
