@@ -1,0 +1,104 @@
+"""Who may start now, who waits, and who is sent away.
+
+Two limits: so many executions in flight and waiting in total; so many at once per worker, those above it wait in the
+order they came. Must not know lanes, events or HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from runner.errors import BusyError
+
+_RETRY_AFTER_S: Final = 1
+
+
+class _Worker:
+    __slots__ = ("running", "waiting")
+
+    def __init__(self) -> None:
+        self.running = 0
+        self.waiting: deque[asyncio.Future[None]] = deque()
+
+
+class Admission:
+    """Counts executions. Every successful :meth:`try_enter` or :meth:`enter` needs one :meth:`leave`."""
+
+    def __init__(self, max_total: int, max_per_worker: int, wait_timeout_ms: int) -> None:
+        self._max_total = max_total
+        self._max_per_worker = max_per_worker
+        self._wait_timeout_s = wait_timeout_ms / 1000
+        self._workers: dict[str, _Worker] = {}
+        self.total = 0
+        """In flight and waiting."""
+
+    def try_enter(self, worker: str) -> bool:
+        """Enter if that is possible without waiting.
+
+        Raises
+        ------
+        BusyError
+            There are too many already.
+
+        """
+        if self.total >= self._max_total:
+            raise BusyError(
+                f"too many requests at once ({self.total} are running or waiting)", _RETRY_AFTER_S
+            )
+        state = self._workers.get(worker)
+        if state is None:
+            state = self._workers[worker] = _Worker()
+        elif state.running >= self._max_per_worker:
+            return False
+        self.total += 1
+        state.running += 1
+        return True
+
+    async def enter(self, worker: str) -> None:
+        """Enter, after waiting if need be.
+
+        Raises
+        ------
+        BusyError
+            There are too many already, or the wait was too long.
+
+        """
+        if self.try_enter(worker):
+            return
+        state = self._workers[worker]
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        state.waiting.append(turn)
+        self.total += 1
+        try:
+            async with asyncio.timeout(self._wait_timeout_s):
+                await turn
+        except BaseException as error:
+            self.total -= 1
+            if turn.done() and not turn.cancelled():
+                # The place was given to us in the very moment we gave up: pass it on.
+                self.total += 1
+                self.leave(worker)
+            elif turn in state.waiting:
+                state.waiting.remove(turn)
+            if isinstance(error, TimeoutError):
+                raise BusyError(
+                    f"waited {self._wait_timeout_s:g} s for one of the {self._max_per_worker}"
+                    " executions that this worker may run at once",
+                    _RETRY_AFTER_S,
+                ) from None
+            raise
+
+    def leave(self, worker: str) -> None:
+        """An execution ended: the next one of its worker may start."""
+        self.total -= 1
+        state = self._workers[worker]
+        while state.waiting:
+            turn = state.waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        state.running -= 1
+        if state.running == 0:
+            del self._workers[worker]

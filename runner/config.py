@@ -1,0 +1,278 @@
+"""The settings of a runner: the only module that reads the environment.
+
+A ``.env`` file in the current folder fills what the process environment does not set. Importing this must stay cheap:
+``isolane run`` reads it before anything else happens.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from pools.protocol import Mode
+from runner.env_file import read_env
+from runner.errors import ConfigError
+from runner.ops.limits import DEFAULT_OP_LIMITS, OpLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+MIB: Final = 1 << 20
+
+
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that can be set; the meaning is in the public contract under the variable's name."""
+
+    mode: Mode = Mode.PINNED
+    lanes: int = 1
+    hosts: int = 1
+    max_queued: int = 10
+    worker_wait_timeout_ms: int = 10_000
+    isolate_pool_size: int = 1000
+    isolate_queue_size: int = 10
+    isolate_queue_timeout_ms: int = 5000
+    max_isolates_per_tenant: int = 10
+    max_concurrent_per_worker: int = 10
+    heap_initial_mb: int = 10
+    heap_max_mb: int = 50
+    cpu_time_limit_ms: int = 100
+    wall_clock_timeout_ms: int = 64_000
+    context_reuse: str = "off"
+    v8_flags: str = ""
+    v8_jitless: bool = False
+    sandbox: str = "auto"
+    http_addr: Address = Address("0.0.0.0", 8080)  # noqa: S104
+    http_pool_max_idle_per_host: int = 100
+    worker_domains: tuple[str, ...] = ("workers.rocks",)
+    trusted_proxies: tuple[str, ...] = ("loopback",)
+    """Networks; ``loopback`` stands for 127.0.0.0/8 and ::1."""
+    fetch_allow_private_network: bool = False
+    fetch_allowed_networks: tuple[str, ...] = ()
+    """Networks that ``fetch`` may reach although they are not public."""
+    max_request_body_bytes: int = 10 * MIB
+    drain_timeout_ms: int = 30_000
+    expose_errors: bool = True
+    op_limits: dict[str, OpLimit] = msgspec.field(default_factory=DEFAULT_OP_LIMITS.copy)
+    code_cache_entries: int = 5000
+    code_cache_bytes: int = 512 * MIB
+    log_level: str = "info"
+    log_format: str = "auto"
+    snapshot_dir: Path = Path(".isolane")
+    host_environ: dict[str, str] = {}
+    """The whole environment of isolate hosts: no secret of the runner's reaches them."""
+
+
+# --- how a variable's text becomes a value; a ValueError's text says what is allowed ------------------------------
+
+
+def _whole(least: int, most: int = 1 << 53) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or not least <= int(text) <= most:
+            upper = f" to {most}" if most < 1 << 53 else " or more"
+            raise ValueError(f"a whole number, {least}{upper}, is allowed")
+        return int(text)
+
+    return parse
+
+
+def _flag(text: str) -> bool:
+    values = {"true": True, "1": True, "yes": True, "on": True}
+    values |= {"false": False, "0": False, "no": False, "off": False}
+    if text.lower() not in values:
+        raise ValueError("true or false is allowed")
+    return values[text.lower()]
+
+
+def _one_of(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        for name in names:
+            if text.lower() == name.lower():
+                return name
+        raise ValueError(f"{', '.join(names[:-1])} or {names[-1]} is allowed")
+
+    return parse
+
+
+def _mode(text: str) -> Mode:
+    return Mode(_one_of(*Mode)(text))
+
+
+def _text(text: str) -> str:
+    return text
+
+
+def parse_address(text: str) -> Address:
+    """Return ``HOST:PORT``, ``[V6]:PORT``, ``:PORT`` or ``PORT`` as an address.
+
+    Raises
+    ------
+    ValueError
+        It is none of those.
+
+    """
+    host, _, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError("HOST:PORT is allowed, an IPv6 address in brackets")
+    if not (port.isascii() and port.isdigit() and int(port) < 1 << 16):
+        raise ValueError("HOST:PORT is allowed, with a port up to 65535")
+    return Address(host or "0.0.0.0", int(port))  # noqa: S104
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip().lower().strip(".") for part in text.split(",") if part.strip(" ."))
+
+
+def _networks(text: str) -> tuple[str, ...]:
+    import ipaddress
+
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    for part in parts:
+        if part == "loopback":
+            continue
+        try:
+            ipaddress.ip_network(part, strict=False)
+        except ValueError:
+            raise ValueError(
+                f"a comma list of addresses and networks (10.0.0.0/8, loopback) is allowed, {part!r} is none"
+            ) from None
+    return parts
+
+
+def _op_limit(text: str) -> OpLimit:
+    total, slash, at_once = text.partition("/")
+    if not (total.isdigit() and (at_once.isdigit() or not slash)):
+        raise ValueError("TOTAL or TOTAL/AT_ONCE is allowed, e.g. 50/6; 0 = off")
+    return OpLimit(int(total), int(at_once or 0))
+
+
+_TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
+    ("V8_EXECUTE", "mode", _mode),
+    ("WORKER_POOL_SIZE", "lanes", _whole(1, 1024)),
+    ("ISOLATE_HOSTS", "hosts", _whole(1, 1024)),
+    ("MAX_QUEUED_WORKERS", "max_queued", _whole(1)),
+    ("WORKER_WAIT_TIMEOUT_MS", "worker_wait_timeout_ms", _whole(0)),
+    ("ISOLATE_POOL_SIZE", "isolate_pool_size", _whole(1)),
+    ("ISOLATE_QUEUE_SIZE", "isolate_queue_size", _whole(0)),
+    ("ISOLATE_QUEUE_TIMEOUT_MS", "isolate_queue_timeout_ms", _whole(0)),
+    ("MAX_ISOLATES_PER_TENANT", "max_isolates_per_tenant", _whole(1)),
+    ("MAX_CONCURRENT_PER_WORKER", "max_concurrent_per_worker", _whole(1)),
+    ("ISOLATE_HEAP_INITIAL_MB", "heap_initial_mb", _whole(1, 4096)),
+    ("ISOLATE_HEAP_MAX_MB", "heap_max_mb", _whole(8, 4096)),
+    ("CPU_TIME_LIMIT_MS", "cpu_time_limit_ms", _whole(0)),
+    ("WALL_CLOCK_TIMEOUT_MS", "wall_clock_timeout_ms", _whole(0)),
+    ("CONTEXT_REUSE", "context_reuse", _one_of("off", "warm")),
+    ("V8_FLAGS", "v8_flags", _text),
+    ("V8_JITLESS", "v8_jitless", _flag),
+    ("ISOLATE_SANDBOX", "sandbox", _one_of("auto", "required", "off")),
+    ("HTTP_ADDR", "http_addr", parse_address),
+    ("HTTP_POOL_MAX_IDLE_PER_HOST", "http_pool_max_idle_per_host", _whole(0)),
+    ("WORKER_DOMAINS", "worker_domains", _names),
+    ("TRUSTED_PROXIES", "trusted_proxies", _networks),
+    ("MAX_REQUEST_BODY_BYTES", "max_request_body_bytes", _whole(0)),
+    ("DRAIN_TIMEOUT_MS", "drain_timeout_ms", _whole(0)),
+    ("EXPOSE_ERRORS", "expose_errors", _flag),
+    ("SNAPSHOT_CACHE_MAX", "code_cache_entries", _whole(0)),
+    ("CODE_CACHE_MAX_BYTES", "code_cache_bytes", _whole(0)),
+    ("LOG_LEVEL", "log_level", _one_of("debug", "info", "warning", "error")),
+    ("LOG_FORMAT", "log_format", _one_of("auto", "pretty", "json")),
+    ("SNAPSHOT_DIR", "snapshot_dir", Path),
+)
+
+
+def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+    """Read the settings from the process environment and from ``.env`` in ``folder`` (default: the current one).
+
+    Raises
+    ------
+    ConfigError
+        A variable's value can not be used.
+    EnvFileError
+        ``.env`` can not be read.
+
+    """
+    process = dict(os.environ if environ is None else environ)
+    env_file = (folder or Path.cwd()) / ".env"
+    variables = (read_env(env_file) if env_file.is_file() else {}) | process
+
+    values: dict[str, Any] = {}
+    for name, field, parse in _TABLE:
+        text = variables.get(name, "").strip()
+        if text:
+            values[field] = _parsed(name, text, parse)
+    values["op_limits"] = _op_limits(variables)
+    values |= _fetch_networks(variables)
+    _derive(values, variables)
+    return Settings(**values)
+
+
+def _parsed(name: str, text: str, parse: Callable[[str], Any]) -> Any:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise ConfigError(name, text, str(error)) from None
+
+
+def _op_limits(variables: Mapping[str, str]) -> dict[str, OpLimit]:
+    limits = dict(DEFAULT_OP_LIMITS)
+    for op in limits:
+        name = f"LIMIT_{op.upper()}"
+        if text := variables.get(name, "").strip():
+            limits[op] = _parsed(name, text, _op_limit)
+    return limits
+
+
+def _fetch_networks(variables: Mapping[str, str]) -> dict[str, Any]:
+    name = "FETCH_ALLOW_PRIVATE_NETWORK"
+    text = variables.get(name, "").strip()
+    if not text:
+        return {}
+    try:
+        return {"fetch_allow_private_network": _flag(text)}
+    except ValueError:
+        pass
+    try:
+        return {"fetch_allowed_networks": _networks(text)}
+    except ValueError:
+        allowed = "true, false or a comma list of networks is allowed"
+        raise ConfigError(name, text, allowed) from None
+
+
+def _derive(values: dict[str, Any], variables: Mapping[str, str]) -> None:
+    """Fill what depends on other settings or on the machine."""
+    lanes = values.setdefault("lanes", len(os.sched_getaffinity(0)))
+    pooled = values.get("mode") is Mode.POOLED
+    hosts = values.setdefault("hosts", 1 if pooled else lanes)
+    if hosts > lanes:
+        raise ConfigError(
+            "ISOLATE_HOSTS",
+            str(hosts),
+            f"at most one host for each of the {lanes} lanes is allowed",
+        )
+    values.setdefault("max_queued", lanes * 10)
+    initial, most = values.get("heap_initial_mb", 10), values.get("heap_max_mb", 50)
+    if initial > most:
+        raise ConfigError(
+            "ISOLATE_HEAP_INITIAL_MB",
+            str(initial),
+            f"at most ISOLATE_HEAP_MAX_MB ({most}) is allowed",
+        )
+    if "snapshot_dir" not in values:
+        cache = variables.get("XDG_CACHE_HOME") or f"{variables.get('HOME') or '.isolane'}/.cache"
+        values["snapshot_dir"] = Path(cache) / "isolane"
+    coverage = {name: text for name, text in variables.items() if name.startswith("COVERAGE_")}
+    values["host_environ"] = {"TZ": "UTC", "LC_ALL": "C.UTF-8"} | coverage

@@ -1,0 +1,72 @@
+"""A deployment: one version of a worker's code, with what it runs under. Made once, handed to every lane that needs it.
+
+Must not know where code comes from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pools.protocol import Deploy, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.ops.limits import OpLimit
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Everything an execution needs to know of its worker."""
+
+    key: str
+    """Names this code with this environment; differs between tenants and workers."""
+    tenant: str
+    worker: str
+    """The worker's id."""
+    name: str
+    main: str
+    files: dict[str, str]
+    env: bytes
+    limits: Limits
+    warm: bool = False
+
+    def deploy(self, caches: dict[str, bytes]) -> Deploy:
+        return Deploy(self.key, self.main, self.files, self.env, caches)
+
+
+def make_deployment(
+    *,
+    tenant: str,
+    worker: str,
+    name: str,
+    main: str,
+    files: dict[str, str],
+    variables: Mapping[str, str],
+    limits: Limits,
+    warm: bool = False,
+) -> Deployment:
+    """Return the deployment; the same content gives the same key."""
+    env = msgspec.json.encode({"vars": variables}, order="sorted")
+    content = msgspec.json.encode([tenant, worker, main, files], order="sorted")
+    digest = hashlib.blake2b(content + env, digest_size=16)
+    return Deployment(
+        key=digest.hexdigest(),
+        tenant=tenant,
+        worker=worker,
+        name=name,
+        main=main,
+        files=files,
+        env=env,
+        limits=limits,
+        warm=warm,
+    )
+
+
+def make_limits(*, cpu_ms: int, wall_ms: int, ops: Mapping[str, OpLimit]) -> Limits:
+    """Return the limits of an execution as lanes want them."""
+    from runner.ops.limits import limits_json
+
+    return Limits(cpu_ms=cpu_ms, wall_ms=wall_ms, ops=limits_json(ops))

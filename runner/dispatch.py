@@ -1,0 +1,108 @@
+"""Chooses the lane of an execution and starts it there.
+
+PINNED keeps a tenant on few lanes, where its isolates are warm: every tenant has an order of the lanes of its own, and
+leaves its first one only when that has clearly more to do than another. POOLED and ONESHOT take the least busy lane.
+Must not know events, HTTP or what an execution does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Final
+
+from pools.protocol import Mode
+from runner.errors import BusyError
+
+if TYPE_CHECKING:
+    from runner.deployments import Deployment
+    from runner.execution import Execution
+    from runner.lane_client import LaneClient
+    from runner.supervisor import Supervisor
+
+# How much more than the least busy lane a tenant's own may have in flight.
+_AFFINITY_SLACK: Final = 2
+_MAX_REMEMBERED: Final = 10_000
+
+
+class Dispatcher:
+    """Starts executions on the supervisor's lanes."""
+
+    def __init__(self, supervisor: Supervisor, mode: Mode, wait_timeout_ms: int) -> None:
+        self._supervisor = supervisor
+        self._pinned = mode is Mode.PINNED
+        self._wait_timeout_s = wait_timeout_ms / 1000
+        self._homes: dict[str, LaneClient] = {}
+        self._lanes: tuple[LaneClient, ...] = ()
+        self._turn = 0
+
+    async def serving(self) -> None:
+        """Wait until a lane serves: after a crash there may be none for a moment.
+
+        Raises
+        ------
+        BusyError
+            None does in time.
+
+        """
+        if not self._supervisor.lanes and not await self._supervisor.serving(self._wait_timeout_s):
+            raise BusyError("no isolate host is running", retry_after_s=2)
+
+    def start(
+        self,
+        deployment: Deployment,
+        event: bytes,
+        attachments: list[bytes] | None = None,
+        *,
+        streamed_body: bool = False,
+        avoid: str = "",
+    ) -> Execution:
+        """Start an execution; ``avoid`` names a lane not to choose if there is another.
+
+        Raises
+        ------
+        BusyError
+            No lane serves at this moment.
+
+        """
+        lane = self._choose(deployment.tenant, avoid)
+        return lane.start(deployment, event, attachments or [], streamed_body=streamed_body)
+
+    def _choose(self, tenant: str, avoid: str) -> LaneClient:
+        lanes = self._supervisor.lanes
+        if not lanes:
+            raise BusyError("no isolate host is running")
+        if len(lanes) == 1:
+            return lanes[0]
+        if avoid:
+            lanes = tuple(lane for lane in lanes if lane.name != avoid) or lanes
+        least = self._least_busy(lanes)
+        if not self._pinned or avoid:
+            return least
+        home = self._home(tenant, lanes)
+        return home if len(home.running) <= len(least.running) + _AFFINITY_SLACK else least
+
+    def _least_busy(self, lanes: tuple[LaneClient, ...]) -> LaneClient:
+        # Starting at another lane each time spreads what is equally busy.
+        self._turn = turn = (self._turn + 1) % len(lanes)
+        least = lanes[turn]
+        busy = len(least.running)
+        for lane in lanes:
+            if len(lane.running) < busy:
+                least, busy = lane, len(lane.running)
+        return least
+
+    def _home(self, tenant: str, lanes: tuple[LaneClient, ...]) -> LaneClient:
+        if lanes is not self._lanes:
+            # A host was replaced: lanes keep their names, so tenants find the same ones again.
+            self._lanes, self._homes = lanes, {}
+        home = self._homes.get(tenant)
+        if home is None:
+            if len(self._homes) >= _MAX_REMEMBERED:
+                self._homes.clear()
+            home = self._homes[tenant] = max(lanes, key=lambda lane: _weight(tenant, lane.name))
+        return home
+
+
+def _weight(tenant: str, lane: str) -> bytes:
+    """Rendezvous hashing: losing a lane moves only the tenants that were on it."""
+    return hashlib.blake2b(f"{tenant}\n{lane}".encode(), digest_size=8).digest()

@@ -1,0 +1,78 @@
+"""Errors of the runner. A tenant's failure is data (an outcome), never one of these."""
+
+from __future__ import annotations
+
+
+class RunnerError(Exception):
+    """Base of the errors raised by ``runner``; its text is a sentence for the operator."""
+
+
+class ConfigError(RunnerError):
+    """An environment variable has a value that can not be used; the start stops."""
+
+    def __init__(self, variable: str, value: str, allowed: str) -> None:
+        self.variable = variable
+        self.value = value
+        self.allowed = allowed
+        super().__init__(f"{variable}={value!r} can not be used: {allowed}")
+
+
+class HostStartError(RunnerError):
+    """An isolate host did not get ready."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"the isolate host did not start: {reason}")
+
+
+class AddressError(RunnerError):
+    """The address to listen on is taken, or not ours."""
+
+    def __init__(self, address: str, reason: str, advice: str) -> None:
+        self.address = address
+        self.reason = reason
+        super().__init__(f"can not listen on {address}: {reason}; {advice}")
+
+
+class DeploymentError(RunnerError):
+    """A folder or file is no worker, or its TypeScript can not be read."""
+
+
+class BusyError(RunnerError):
+    """No place for another execution; maybe there is one in ``retry_after_s``."""
+
+    def __init__(self, reason: str, retry_after_s: int = 1) -> None:
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+        super().__init__(reason)
+
+
+class NotResolvedError(RunnerError):
+    """A request names no worker that is here; ``status`` is what its client gets."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(reason)
+
+
+class ViolationError(RunnerError):
+    """An isolate host sent what the boundary does not allow: it is broken or taken over, and is ended."""
+
+
+class OpError(RunnerError):
+    """An op failed; JavaScript gets an error of this name with this message."""
+
+    def __init__(self, name: str, message: str) -> None:
+        self.name = name
+        self.message = message
+        super().__init__(message)
+
+
+class StreamError(RunnerError):
+    """The other end of a stream failed or left; ``name`` is the JavaScript error's."""
+
+    def __init__(self, name: str, message: str) -> None:
+        self.name = name
+        self.message = message
+        super().__init__(message)
