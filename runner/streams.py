@@ -127,16 +127,16 @@ class OutboundStream(ByteStream):
 class InboundStream:
     """Runner → core: what JavaScript reads, be it a request's body or a response's.
 
-    ``send(chunk)`` hands a chunk to the core, ``close(error)`` its end. Until the core has granted credit for the
-    first time, JavaScript has read nothing, and what was sent is kept: such a stream can be forwarded.
+    ``send(chunk)`` hands a chunk to the core, ``end(error)`` its end. Nothing is sent before the core's first credit:
+    until then JavaScript has read nothing, and the stream can be forwarded instead.
     """
 
     __slots__ = (
-        "_close",
+        "_end",
         "_error",
         "_forward",
+        "_granted",
         "_send",
-        "_unread",
         "_waiter",
         "_window",
         "closed",
@@ -144,17 +144,17 @@ class InboundStream:
     )
 
     def __init__(
-        self, send: Callable[[bytes], None], close: Callable[[StreamError | None], None]
+        self, send: Callable[[bytes], None], end: Callable[[StreamError | None], None]
     ) -> None:
         self._send = send
-        self._close = close
-        self._window = STREAM_WINDOW_BYTES
-        self._unread: list[bytes] | None = []
+        self._end = end
+        self._window = 0
+        self._granted = False
         self._forward: ByteStream | None = None
         self._error: StreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.closed = False
-        self.on_cancel: Callable[[], None] | None = None
+        self.on_cancel: Callable[[], object] | None = None
         """Called when the reader wants no more."""
 
     @property
@@ -174,10 +174,8 @@ class InboundStream:
             self._window -= len(piece)
             if self._forward is not None:
                 self._forward.push(piece)
-                continue
-            if self._unread is not None:
-                self._unread.append(piece)
-            self._send(piece)
+            else:
+                self._send(piece)
 
     def close(self, error: StreamError | None = None) -> None:
         """Nothing follows; with ``error`` the reader's stream fails."""
@@ -189,29 +187,27 @@ class InboundStream:
         if self._forward is not None:
             self._forward.finish(error)
         else:
-            self._close(error)
+            self._end(error)
 
     def granted(self, size: int) -> None:
-        """The core's reader took ``size`` bytes.
+        """The core's reader has begun, or took ``size`` bytes.
 
         Raises
         ------
         ViolationError
-            More is granted than was sent.
+            More would be under way than the window allows, or the stream was forwarded.
 
         """
-        if size <= 0 or self._window + size > STREAM_WINDOW_BYTES:
+        if size <= 0 or self._window + size > STREAM_WINDOW_BYTES or self._forward is not None:
             raise ViolationError(f"a credit of {size} bytes over a window with {self._window} left")
-        self._unread = None
+        self._granted = True
         self._window += size
         self._wake()
 
     def cancel(self, _reason: str = "") -> None:
         """The reader wants no more."""
-        if not self.closed:
-            self.closed = True
-            self._wake()
-        self._unread = None
+        self.closed = True
+        self._wake()
         if self.on_cancel is not None:
             self.on_cancel()
 
@@ -221,18 +217,17 @@ class InboundStream:
         Raises
         ------
         ViolationError
-            JavaScript has read some of it, or has forwarded it already.
+            JavaScript has begun to read it, or has forwarded it already.
 
         """
-        if self._unread is None or self._forward is not None:
-            raise ViolationError("a stream that was read can not be forwarded")
-        unread, self._unread = self._unread, None
-        self._forward = ByteStream(self._forward_taken, self.cancel)
-        for piece in unread:
-            self._forward.push(piece)
+        if self._granted or self._forward is not None:
+            raise ViolationError("a stream that is read can not be forwarded")
+        forward = self._forward = ByteStream(self._forward_taken, self.cancel)
+        self._window = STREAM_WINDOW_BYTES
+        self._wake()
         if self.closed:
-            self._forward.finish(self._error)
-        return self._forward
+            forward.finish(self._error)
+        return forward
 
     def _forward_taken(self, size: int) -> None:
         self._window += size

@@ -1,0 +1,1 @@
+"""Events: how a request or a task becomes what the core runs."""

@@ -1,0 +1,117 @@
+"""Connections for ``fetch``: a pool whose every new connection goes to an address that was judged first.
+
+The judged address is the one connected to, so that a name can not change its mind in between; name and certificate
+checks still see the name. Must not know requests or redirects.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+from typing import TYPE_CHECKING, Any, Final
+
+import httpcore
+
+from runner.errors import OpError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.ops.addresses import AddressPolicy
+
+_CONNECT_S: Final = 5.0
+
+
+class GuardedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves, judges, connects."""
+
+    def __init__(self, policy: AddressPolicy) -> None:
+        self._policy = policy
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        shown = f"{host}:{port}"
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                addresses = await self._resolve(host, port)
+                allowed = [address for address in addresses if self._policy.allows(address)]
+                if not allowed:
+                    raise OpError("TypeError", f"fetch failed: {host} is not a public address")
+                return await self._connect(allowed, port, local_address, socket_options)
+        except TimeoutError:
+            raise OpError(
+                "TypeError", f"fetch failed: no connection to {shown} within {_CONNECT_S:g} s"
+            ) from None
+        except httpcore.ConnectError as error:
+            raise OpError("TypeError", f"fetch failed: {shown} {_why(error)}") from None
+
+    async def _resolve(self, host: str, port: int) -> list[str]:
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            raise OpError("TypeError", f"fetch failed: there is no host {host}") from None
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+    async def _connect(
+        self,
+        addresses: list[str],
+        port: int,
+        local_address: str | None,
+        options: Iterable[Any] | None,
+    ) -> httpcore.AsyncNetworkStream:
+        last: httpcore.ConnectError | None = None
+        for address in addresses:
+            try:
+                return await self._inner.connect_tcp(
+                    address, port, local_address=local_address, socket_options=options
+                )
+            except httpcore.ConnectError as error:
+                last = error
+        assert last is not None
+        raise last
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def _why(error: httpcore.ConnectError) -> str:
+    """Say why a connection could not be made; the operating system's text names our addresses, so it is not shown."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return f"has no valid certificate ({cause.verify_message})"
+        if isinstance(cause, ssl.SSLError):
+            return "does not speak TLS as it should"
+        if isinstance(cause, ConnectionRefusedError):
+            return "refused the connection"
+        if isinstance(cause, OSError) and cause.errno in {errno.ENETUNREACH, errno.EHOSTUNREACH}:
+            return "can not be reached"
+        cause = cause.__cause__ or cause.__context__
+    return "could not be connected to"
+
+
+def open_pool(policy: AddressPolicy, max_idle: int) -> httpcore.AsyncConnectionPool:
+    """Return the pool that all executions share."""
+    import certifi
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
+    return httpcore.AsyncConnectionPool(
+        ssl_context=context,
+        # Executions are bounded, and so are the ops of each.
+        max_connections=None,
+        max_keepalive_connections=max_idle,
+        keepalive_expiry=30.0,
+        network_backend=GuardedBackend(policy),
+    )

@@ -1,0 +1,344 @@
+"""The ``fetch`` op: HTTP/1.1 to the world, streaming both ways.
+
+The one way out for workers. Redirects are followed here as the Fetch standard says (https://fetch.spec.whatwg.org/,
+HTTP-redirect fetch), because each hop must pass the guard. Must not know executions beyond their op.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urljoin, urlsplit
+
+import httpcore
+import msgspec
+
+from pools.protocol import STREAM_WINDOW_BYTES
+from runner.errors import OpError, StreamError
+from runner.ops.connections import open_pool
+from runner.ops.decoding import ACCEPTED, decoder_for
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from runner.ops.addresses import AddressPolicy
+    from runner.ops.decoding import Decoder
+    from runner.ops.registry import OpCall
+
+_MAX_REDIRECTS: Final = 20
+_IDLE_S: Final = 60.0
+_INLINE_BYTES: Final = STREAM_WINDOW_BYTES // 4
+_INLINE_WAIT_S: Final = 0.02
+"""How long a response's head may wait for a small body, to come as one piece."""
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_NO_BODY: Final = frozenset({101, 103, 204, 205, 304})
+_TIMEOUTS: Final = {"connect": None, "read": _IDLE_S, "write": _IDLE_S, "pool": None}
+# The connection's own business, and what lets a worker desynchronise a connection that others use after it.
+_NOT_SENT: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_NOT_SENT_PREFIXES: Final = ("x-worker-", "x-isolane-")
+_NOT_PASSED: Final = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
+)
+_OF_BODY: Final = frozenset(
+    {"content-encoding", "content-language", "content-location", "content-type", "content-length"}
+)
+_OF_ORIGIN: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+
+class FetchArgs(msgspec.Struct, frozen=True):
+    """Arguments as the boundary has them."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    redirect: Literal["follow", "manual", "error"] = "follow"
+    body: Literal["text", "bytes", "stream"] | None = None
+    text: str = ""
+
+
+class _Hop(msgspec.Struct):
+    """What the next request is made of; redirects change it."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    content: bytes | AsyncIterator[bytes] | None
+    redirects: int = 0
+
+
+class Fetch:
+    """The handler; owns the connections of all executions."""
+
+    def __init__(self, policy: AddressPolicy, max_idle: int, user_agent: str) -> None:
+        self._pool = open_pool(policy, max_idle)
+        self._user_agent = user_agent
+
+    async def close(self) -> None:
+        await self._pool.aclose()
+
+    async def __call__(self, call: OpCall) -> None:
+        args = call.args(FetchArgs)
+        hop = _Hop(args.method, args.url, self._headers(args), _content(args, call))
+        while True:
+            response = await self._request(hop)
+            try:
+                location = _location(response)
+                if location is None or args.redirect == "manual":
+                    await _answer(call, hop, response)
+                    return
+                if args.redirect == "error":
+                    raise OpError(
+                        "TypeError",
+                        "fetch failed: the response is a redirect, and those are errors here",
+                    )
+                _redirect(hop, response.status, location)
+            finally:
+                await response.aclose()
+
+    def _headers(self, args: FetchArgs) -> list[tuple[str, str]]:
+        headers = [
+            (name, value)
+            for name, value in args.headers
+            if (lower := name.lower()) not in _NOT_SENT and not lower.startswith(_NOT_SENT_PREFIXES)
+        ]
+        given = {name.lower() for name, _ in headers}
+        for name, value in (
+            ("user-agent", self._user_agent),
+            ("accept", "*/*"),
+            ("accept-encoding", ACCEPTED),
+        ):
+            if name not in given:
+                headers.append((name, value))
+        return headers
+
+    async def _request(self, hop: _Hop) -> httpcore.Response:
+        request = _prepare(hop)
+        # An idle connection may be closed by its server in the moment we take it.
+        again = hop.method in {"GET", "HEAD", "OPTIONS"} and hop.content is None
+        while True:
+            try:
+                return await self._pool.handle_async_request(request)
+            except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError) as error:
+                if not again:
+                    raise _failed(error) from None
+                again = False
+            except (
+                httpcore.ProtocolError,
+                httpcore.NetworkError,
+                httpcore.TimeoutException,
+            ) as error:
+                raise _failed(error) from None
+
+
+def _prepare(hop: _Hop) -> httpcore.Request:
+    try:
+        parts = urlsplit(hop.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError
+        port = parts.port
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        url = httpcore.URL(
+            scheme=parts.scheme.encode(),
+            host=parts.hostname.encode("ascii"),
+            port=port,
+            target=target.encode("ascii"),
+        )
+    except ValueError:
+        raise OpError(
+            "TypeError", f"fetch failed: {hop.url[:200]!r} is no URL that can be fetched"
+        ) from None
+    default = port is None or port == {"http": 80, "https": 443}[parts.scheme]
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    headers = [("host", host if default else f"{host}:{port}"), *hop.headers]
+    if isinstance(hop.content, bytes):
+        headers.append(("content-length", str(len(hop.content))))
+    elif hop.content is not None:
+        headers.append(("transfer-encoding", "chunked"))
+    elif hop.method in {"POST", "PUT", "PATCH"}:
+        headers.append(("content-length", "0"))
+    try:
+        raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        return httpcore.Request(
+            hop.method.encode("ascii"),
+            url,
+            headers=raw,
+            content=hop.content,
+            extensions={"timeout": _TIMEOUTS},
+        )
+    except UnicodeEncodeError:
+        raise OpError("TypeError", "fetch failed: a header has characters above U+00FF") from None
+
+
+def _content(args: FetchArgs, call: OpCall) -> bytes | AsyncIterator[bytes] | None:
+    match args.body:
+        case None:
+            return None
+        case "text":
+            return args.text.encode()
+        case "bytes":
+            return call.attachment
+        case "stream":
+            return _sent(call)
+
+
+async def _sent(call: OpCall) -> AsyncIterator[bytes]:
+    stream = call.sent_body()
+    try:
+        while (chunk := await stream.read()) is not None:
+            yield chunk
+    finally:
+        stream.cancel("the request is over")
+
+
+def _location(response: httpcore.Response) -> str | None:
+    if response.status not in _REDIRECTS:
+        return None
+    for name, value in response.headers:
+        if name.lower() == b"location":
+            return value.decode("latin-1")
+    return None
+
+
+def _redirect(hop: _Hop, status: int, location: str) -> None:
+    """Turn the hop into the next one."""
+    hop.redirects += 1
+    if hop.redirects > _MAX_REDIRECTS:
+        raise OpError("TypeError", f"fetch failed: more than {_MAX_REDIRECTS} redirects")
+    before, hop.url = urlsplit(hop.url), urljoin(hop.url, location)
+    if (status in {301, 302} and hop.method == "POST") or (
+        status == 303 and hop.method not in {"GET", "HEAD"}
+    ):
+        hop.method, hop.content = "GET", None
+        _drop(hop, _OF_BODY)
+    elif hop.content is not None and not isinstance(hop.content, bytes):
+        raise OpError(
+            "TypeError",
+            "fetch failed: a streamed body can not be sent again to where it was redirected",
+        )
+    after = urlsplit(hop.url)
+    try:
+        same = (before.scheme, before.hostname, before.port) == (
+            after.scheme,
+            after.hostname,
+            after.port,
+        )
+    except ValueError:
+        same = False
+    if not same:
+        _drop(hop, _OF_ORIGIN)
+
+
+def _drop(hop: _Hop, names: frozenset[str]) -> None:
+    hop.headers = [(name, value) for name, value in hop.headers if name.lower() not in names]
+
+
+async def _answer(call: OpCall, hop: _Hop, response: httpcore.Response) -> None:
+    """Resolve the op, and send the body on."""
+    headers = [
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in response.headers
+    ]
+    encodings = [value for name, value in headers if name == "content-encoding"]
+    has_body = hop.method != "HEAD" and response.status not in _NO_BODY
+    decoder = decoder_for(encodings[0]) if has_body and len(encodings) == 1 else None
+    dropped = (
+        _NOT_PASSED if decoder is None else _NOT_PASSED | {"content-encoding", "content-length"}
+    )
+    answer: dict[str, Any] = {
+        "status": response.status,
+        "statusText": response.extensions.get("reason_phrase", b"").decode("latin-1"),
+        "headers": [header for header in headers if header[0] not in dropped],
+        "url": hop.url.partition("#")[0],
+        "redirected": hop.redirects > 0,
+        "body": None,
+    }
+    if not has_body:
+        call.resolve(answer)
+        return
+    chunks = _chunks(response, decoder)
+    events = ("content-type", "text/event-stream") in headers
+    read: list[bytes] = []
+    reading = asyncio.create_task(_read_small(chunks, read), name="small body")
+    try:
+        await asyncio.wait({reading}, timeout=0 if events else _INLINE_WAIT_S)
+        if reading.done() and reading.result():
+            call.resolve(answer | {"body": "bytes"}, b"".join(read))
+            return
+        body = call.open_body()
+        task = asyncio.current_task()
+        assert task is not None
+        body.on_cancel = task.cancel
+        call.resolve(answer | {"body": "stream"})
+        try:
+            complete = await reading
+            await body.write(b"".join(read))
+            if not complete:
+                async for chunk in chunks:
+                    await body.write(chunk)
+        except OpError as error:
+            body.close(StreamError(error.name, error.message))
+        except Exception as error:  # noqa: BLE001 - whatever breaks the upstream breaks the stream
+            body.close(StreamError("TypeError", _failed(error).message))
+        else:
+            body.close()
+    except asyncio.CancelledError:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        raise
+    finally:
+        reading.cancel()
+
+
+async def _read_small(chunks: AsyncIterator[bytes], read: list[bytes]) -> bool:
+    """Read until the end, or until there is too much for one piece; true at the end."""
+    size = 0
+    async for chunk in chunks:
+        read.append(chunk)
+        size += len(chunk)
+        if size > _INLINE_BYTES:
+            return False
+    return True
+
+
+async def _chunks(response: httpcore.Response, decoder: Decoder | None) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in response.aiter_stream():
+            if decoder is None:
+                yield chunk
+            else:
+                for piece in decoder.feed(chunk):
+                    yield piece
+    except (httpcore.ProtocolError, httpcore.NetworkError, httpcore.TimeoutException) as error:
+        raise _failed(error) from None
+    if decoder is not None and not decoder.complete:
+        raise OpError("TypeError", "fetch failed: the response ended in the middle of its encoding")
+
+
+def _failed(error: Exception) -> OpError:
+    match error:
+        case OpError():
+            return error
+        case httpcore.TimeoutException():
+            why = f"nothing moved for {_IDLE_S:.0f} s"
+        case httpcore.LocalProtocolError():
+            why = "a header or the method is not allowed in HTTP"
+        case httpcore.RemoteProtocolError():
+            why = "the server closed the connection or does not speak HTTP"
+        case httpcore.NetworkError():
+            why = "the connection was lost"
+        case _:
+            why = "the response could not be read"
+    return OpError("TypeError", f"fetch failed: {why}")
