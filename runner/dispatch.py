@@ -54,9 +54,9 @@ class Dispatcher:
         attachments: list[bytes] | None = None,
         *,
         streamed_body: bool = False,
-        avoid: str = "",
+        avoid: Execution | None = None,
     ) -> Execution:
-        """Start an execution; ``avoid`` names a lane not to choose if there is another.
+        """Start an execution, not on the lane of ``avoid`` if there is another.
 
         Raises
         ------
@@ -67,16 +67,16 @@ class Dispatcher:
         lane = self._choose(deployment.tenant, avoid)
         return lane.start(deployment, event, attachments or [], streamed_body=streamed_body)
 
-    def _choose(self, tenant: str, avoid: str) -> LaneClient:
+    def _choose(self, tenant: str, avoid: Execution | None) -> LaneClient:
         lanes = self._supervisor.lanes
         if not lanes:
             raise BusyError("no isolate host is running")
         if len(lanes) == 1:
             return lanes[0]
-        if avoid:
-            lanes = tuple(lane for lane in lanes if lane.name != avoid) or lanes
+        if avoid is not None:
+            lanes = tuple(lane for lane in lanes if lane.name != avoid.lane_name) or lanes
         least = self._least_busy(lanes)
-        if not self._pinned or avoid:
+        if not self._pinned or avoid is not None:
             return least
         home = self._home(tenant, lanes)
         return home if len(home.running) <= len(least.running) + _AFFINITY_SLACK else least

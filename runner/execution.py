@@ -67,6 +67,8 @@ Answer = Response | Thrown | Outcome
 class Lane(Protocol):
     """What an execution needs of the lane it runs on."""
 
+    name: str
+
     def deliver(self, execution: int, records: bytes, attachments: list[bytes]) -> None: ...
 
     def terminate(self, execution: int, kind: OutcomeKind) -> None: ...
@@ -188,6 +190,10 @@ class Execution:
         if self.outcome is None:
             self.deadline = self._loop.time() + grace_s
             self._lane.terminate(self.number, kind)
+
+    @property
+    def lane_name(self) -> str:
+        return self._lane.name
 
     def violate(self, reason: str) -> None:
         """The core sent nonsense: its host is ended."""

@@ -1,0 +1,183 @@
+"""The fetch event: what an HTTP request says, freed of what only the runner may know.
+
+Must not know ASGI servers, lanes or how a worker is found.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from runner.errors import NotResolvedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_HOST: Final = re.compile(r"[A-Za-z0-9._~-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_REQUEST_ID: Final = re.compile(r"[!-~]{1,128}")
+_FORWARDED: Final = re.compile(
+    r"""(?:^|;)\s*(?P<name>proto|host)\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^;,"]*))""",
+    re.IGNORECASE,
+)
+_REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE", "TRACK"})
+_OURS: Final = (b"x-worker-", b"x-isolane-")
+# Their values decide something here; all others go to the worker unseen.
+_SEEN: Final = frozenset(
+    {
+        b"accept",
+        b"connection",
+        b"content-length",
+        b"forwarded",
+        b"host",
+        b"keep-alive",
+        b"proxy-connection",
+        b"transfer-encoding",
+        b"upgrade",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-forwarded-for",
+        b"x-request-id",
+        b"x-worker-id",
+        b"x-worker-name",
+    }
+)
+_OF_CONNECTION: Final = frozenset(
+    {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+)
+_OF_PROXIES: Final = frozenset(
+    {b"forwarded", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-for"}
+)
+
+
+class FetchEvent(msgspec.Struct, frozen=True, tag="fetch", gc=False):
+    """``eventJson`` of the boundary."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    body: Literal["bytes", "stream"] | None
+
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Request:
+    """An HTTP request: what the worker gets to see, and what the runner needs to serve it."""
+
+    __slots__ = (
+        "content_length",
+        "has_body",
+        "headers",
+        "host",
+        "id",
+        "method",
+        "scheme",
+        "target",
+        "wants_json",
+        "worker_id",
+        "worker_name",
+    )
+
+    def __init__(self, method: str, scheme: str, target: str) -> None:
+        self.method = method
+        self.scheme = scheme
+        self.host = ""
+        self.target = target
+        """Path and query, as sent."""
+        self.headers: list[tuple[str, str]] = []
+        """For the worker, in the order they came; lower-case names."""
+        self.id = ""
+        self.worker_id = ""
+        self.worker_name = ""
+        self.content_length: int | None = None
+        self.has_body = False
+        self.wants_json = False
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://{self.host}{self.target}"
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0]
+
+    def event(self, body: Literal["bytes", "stream"] | None) -> bytes:
+        return _encode(FetchEvent(self.method, self.url, self.headers, body))
+
+
+def read_request(
+    method: str,
+    scheme: str,
+    target: str,
+    headers: Sequence[tuple[bytes, bytes]],
+    *,
+    trusted: bool,
+    server: str,
+) -> Request:
+    """Sort the headers of a request; names are lower-case already.
+
+    ``trusted``: it comes from a proxy whose ``forwarded``, ``x-worker-*`` and ``x-request-id`` headers count; from others they are
+    dropped. ``server`` is our address, for HTTP/1.0 requests without a host.
+
+    Raises
+    ------
+    NotResolvedError
+        It has no valid host, or a method that no worker can serve.
+
+    """
+    request = Request(method, scheme, target)
+    kept = request.headers
+    seen: dict[bytes, str] = {}
+    for name, value in headers:
+        text = value.decode("latin-1")
+        if name in _SEEN:
+            if name == b"host" and b"host" in seen:
+                raise NotResolvedError(400, "the request has two Host headers")
+            seen[name] = f"{seen[name]}, {text}" if name in seen else text
+            if (
+                name in _OF_CONNECTION
+                or (not trusted and name in _OF_PROXIES)
+                or name == b"x-request-id"
+            ):
+                continue
+        if not name.startswith(_OURS):
+            kept.append((name.decode("latin-1"), text))
+
+    request.host = seen.get(b"host", "") or server
+    if trusted:
+        request.worker_id = seen.get(b"x-worker-id", "")
+        request.worker_name = seen.get(b"x-worker-name", "")
+        _take_forwarded(request, seen)
+    given = seen.get(b"x-request-id", "") if trusted else ""
+    request.id = given if _REQUEST_ID.fullmatch(given) else os.urandom(16).hex()
+    kept.append(("x-request-id", request.id))
+    request.wants_json = "application/json" in seen.get(b"accept", "")
+    length = seen.get(b"content-length")
+    if length is not None:
+        request.content_length = int(length) if length.isascii() and length.isdigit() else 0
+    request.has_body = bool(request.content_length) or b"transfer-encoding" in seen
+    if method in _REFUSED_METHODS:
+        raise NotResolvedError(405, f"the method {method} is not served")
+    if not _HOST.fullmatch(request.host):
+        raise NotResolvedError(400, "the Host header is no host")
+    return request
+
+
+def _take_forwarded(request: Request, seen: dict[bytes, str]) -> None:
+    """Believe what the proxy says of scheme and host: RFC 7239 first, then what was there before it."""
+    scheme = seen.get(b"x-forwarded-proto", "").partition(",")[0].strip()
+    host = seen.get(b"x-forwarded-host", "").partition(",")[0].strip()
+    if forwarded := seen.get(b"forwarded", ""):
+        for match in _FORWARDED.finditer(forwarded.partition(",")[0]):
+            value = match["quoted"] if match["quoted"] is not None else match["plain"].strip()
+            if match["name"].lower() == "proto":
+                scheme = value
+            else:
+                host = value
+    if scheme.lower() in {"http", "https"}:
+        request.scheme = scheme.lower()
+    if host:
+        request.host = host

@@ -1,0 +1,167 @@
+"""The HTTP server: uvicorn's protocol on a socket of ours, in our loop, with limits on what is not yet a request.
+
+Must not know what is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any, Final
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from runner.errors import AddressError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from runner.config import Address
+
+_MAX_HEADER_BYTES: Final = 64 << 10
+_HEADER_S: Final = 30.0
+_KEEP_ALIVE_S: Final = 75
+_BACKLOG: Final = 2048
+
+
+def bind(address: Address) -> socket.socket:
+    """Return a socket that listens, so that a taken port is known before anything else is started.
+
+    Raises
+    ------
+    AddressError
+        It can not.
+
+    """
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        found = socket.getaddrinfo(address.host, address.port, family=0, type=socket.SOCK_STREAM)
+        family, _, _, _, target = found[0]
+        sock = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as error:
+        raise AddressError(f"{address}", str(error), "give a host of this machine") from error
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(target)
+        sock.listen(_BACKLOG)
+    except OSError as error:
+        sock.close()
+        advice = {
+            errno.EADDRINUSE: "stop what listens there, or choose another port",
+            errno.EACCES: "choose a port from 1024 up",
+            errno.EADDRNOTAVAIL: "give an address of this machine",
+        }.get(error.errno or 0, "choose another address")
+        raise AddressError(f"{address}", (error.strerror or str(error)).lower(), advice) from error
+    sock.setblocking(False)
+    return sock
+
+
+class _Protocol(HttpToolsProtocol):
+    """Bounds the head of a request, in size and in time."""
+
+    _head_bytes = 0
+    head_since: float | None = None
+    """Since when the head of a request is incomplete."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.head_since = self.loop.time()
+
+    def data_received(self, data: bytes) -> None:
+        if self.head_since is not None:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if (
+            self.head_since is not None
+            and self._head_bytes > _MAX_HEADER_BYTES
+            and not self.transport.is_closing()
+        ):
+            self.transport.write(
+                b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n"
+            )
+            self.transport.close()
+
+    def expire(self, oldest: float) -> None:
+        """Close the connection if the head it sends began before ``oldest``."""
+        answering = getattr(self.cycle, "response_complete", True) is False
+        if self.head_since is not None and self.head_since < oldest and not answering:
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self.head_since is None:
+            self.head_since = self.loop.time()
+
+    def on_headers_complete(self) -> None:
+        self.head_since = None
+        self._head_bytes = 0
+        super().on_headers_complete()
+
+
+class HttpServer:
+    """Serves an ASGI application on a listening socket."""
+
+    def __init__(self, app: Callable[..., Awaitable[None]], sock: socket.socket) -> None:
+        self._sock = sock
+        self._config = Config(
+            app,
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+        )
+        self._state = ServerState()
+        self._server: asyncio.Server | None = None
+        self._ticker: asyncio.TimerHandle | None = None
+        # It logs each connection that we cut on purpose.
+        logging.getLogger("uvicorn.error").disabled = True
+
+    async def start(self) -> None:
+        self._config.load()
+        loop = asyncio.get_running_loop()
+        self._tick()
+        self._server = await loop.create_server(
+            lambda: _Protocol(self._config, self._state, {}, loop),
+            sock=self._sock,
+            backlog=_BACKLOG,
+        )
+
+    def stop_accepting(self) -> None:
+        """Take no further connection, and no further request on those there are."""
+        if self._server is not None:
+            self._server.close()
+        for connection in tuple(self._state.connections):
+            connection.shutdown()
+
+    async def close(self) -> None:
+        """Close whatever is still open."""
+        self.stop_accepting()
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for connection in tuple(self._state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+        tasks = tuple(self._state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        # The protocol reads this list anew for each response.
+        self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
+        oldest = loop.time() - _HEADER_S
+        for connection in tuple(self._state.connections):
+            if isinstance(connection, _Protocol):
+                connection.expire(oldest)
+        self._ticker = loop.call_later(1.0, self._tick)
