@@ -70,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     code_cache_bytes: int = 512 * MIB
     log_level: str = "info"
     log_format: str = "auto"
+    no_colour: bool = False
     snapshot_dir: Path = Path(".isolane")
     host_environ: dict[str, str] = {}
     """The whole environment of isolate hosts: no secret of the runner's reaches them."""
@@ -194,8 +195,14 @@ _TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
 )
 
 
-def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+def load_settings(
+    environ: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    defaults: Mapping[str, str] | None = None,
+) -> Settings:
     """Read the settings from the process environment and from ``.env`` in ``folder`` (default: the current one).
+
+    ``defaults`` are a command's own, by variable.
 
     Raises
     ------
@@ -207,13 +214,18 @@ def load_settings(environ: Mapping[str, str] | None = None, folder: Path | None 
     """
     process = dict(os.environ if environ is None else environ)
     env_file = (folder or Path.cwd()) / ".env"
-    variables = (read_env(env_file) if env_file.is_file() else {}) | process
+    variables = {
+        **(defaults or {}),
+        **(read_env(env_file) if env_file.is_file() else {}),
+        **process,
+    }
 
     values: dict[str, Any] = {}
     for name, field, parse in _TABLE:
         text = variables.get(name, "").strip()
         if text:
             values[field] = _parsed(name, text, parse)
+    values["no_colour"] = bool(variables.get("NO_COLOR"))  # https://no-color.org
     values["op_limits"] = _op_limits(variables)
     values |= _fetch_networks(variables)
     _derive(values, variables)

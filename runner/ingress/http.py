@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.dispatch import Dispatcher
     from runner.events.fetch import Request
     from runner.execution import Answer, Execution
+    from runner.ingress.answers import Headers
     from runner.ingress.proxies import TrustedProxies
     from runner.journal import Journal
 
@@ -298,7 +299,13 @@ class Exchange:
 
     async def _page(self, status: int, content_type: str, body: bytes) -> None:
         self._answered = True
-        headers = [(b"content-type", content_type.encode()), (b"content-length", b"%d" % len(body))]
+        self._status = status
+        headers: Headers = []
+        if body:
+            headers = [
+                (b"content-type", content_type.encode()),
+                (b"content-length", b"%d" % len(body)),
+            ]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
 

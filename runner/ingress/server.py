@@ -142,6 +142,12 @@ class HttpServer:
         for connection in tuple(self._state.connections):
             connection.shutdown()
 
+    async def finish(self, timeout_s: float) -> None:
+        """Wait until what was asked for has been sent, up to ``timeout_s``."""
+        tasks = tuple(self._state.tasks)
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout_s)
+
     async def close(self) -> None:
         """Close whatever is still open."""
         self.stop_accepting()

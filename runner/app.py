@@ -1,0 +1,134 @@
+"""The composition root: builds the runner's parts and wires them; nothing else does."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from runner.admission import Admission
+from runner.builder import Builder
+from runner.code_cache import CodeCaches
+from runner.dispatch import Dispatcher
+from runner.lane_client import LaneClient
+from runner.ops.registry import Ops
+from runner.snapshots import open_snapshot, read_strip_tool
+from runner.supervisor import Supervisor
+from runner.typescript import TypeStripper
+
+if TYPE_CHECKING:
+    import socket
+    from typing import Self
+
+    from runner.config import Settings
+    from runner.hosts import Host
+    from runner.ingress.http import HttpIngress, Resolver
+    from runner.ingress.server import HttpServer
+    from runner.journal import Journal
+    from runner.ops.fetch import Fetch
+    from runner.ops.registry import OpCall
+    from runner.spawn import HostProcess
+
+
+class LazyFetch:
+    """Imports the HTTP client and opens its pool with the first op: many runs need neither."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._fetch: Fetch | None = None
+
+    def open(self) -> Fetch:
+        if self._fetch is None:
+            from runner.ops.addresses import AddressPolicy
+            from runner.ops.fetch import Fetch
+
+            settings = self._settings
+            policy = AddressPolicy(
+                allow_all=settings.fetch_allow_private_network,
+                allowed=settings.fetch_allowed_networks,
+            )
+            agent = f"Isolane/{version('isolane')}"
+            self._fetch = Fetch(policy, settings.http_pool_max_idle_per_host, agent)
+        return self._fetch
+
+    async def __call__(self, call: OpCall) -> None:
+        await self.open()(call)
+
+    async def close(self) -> None:
+        if self._fetch is not None:
+            await self._fetch.close()
+
+
+class Runner:
+    """Hosts, lanes, ops and dispatch: whatever runs executions. ``async with`` opens it.
+
+    ``started`` is a host's process that runs already.
+    """
+
+    def __init__(
+        self, settings: Settings, journal: Journal, started: HostProcess | None = None
+    ) -> None:
+        self.settings = settings
+        self.journal = journal
+        self.fetch = LazyFetch(settings)
+        self.ops = Ops({"fetch": self.fetch}, settings.op_limits)
+        self.caches = CodeCaches(settings.code_cache_entries, settings.code_cache_bytes)
+        self.supervisor = Supervisor(settings, lambda: open_snapshot(settings), self._make_lane)
+        self.dispatcher = Dispatcher(
+            self.supervisor, settings.mode, settings.worker_wait_timeout_ms
+        )
+        self.admission = Admission(
+            settings.max_queued, settings.max_concurrent_per_worker, settings.worker_wait_timeout_ms
+        )
+        self.stripper = TypeStripper(self.dispatcher, read_strip_tool)
+        self._started = started
+        self._stack = AsyncExitStack()
+
+    def _make_lane(self, name: str, host: Host) -> LaneClient:
+        return LaneClient(
+            name, host, self.ops, self.journal, self.caches, self.settings.isolate_queue_timeout_ms
+        )
+
+    def builder(self, tenant: str) -> Builder:
+        return Builder(self.settings, self.stripper, tenant)
+
+    async def __aenter__(self) -> Self:
+        """Start the hosts.
+
+        Raises
+        ------
+        HostStartError
+            One can not serve.
+
+        """
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.fetch.close)
+            stack.push_async_callback(self.ops.close)
+            stack.push_async_callback(self.supervisor.close)
+            await self.supervisor.start(self._started)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+
+def make_http(
+    runner: Runner, resolver: Resolver, sock: socket.socket
+) -> tuple[HttpIngress, HttpServer]:
+    """Return the HTTP ingress of a runner, and the server that feeds it from a listening socket."""
+    from runner.ingress.http import HttpIngress
+    from runner.ingress.proxies import TrustedProxies
+    from runner.ingress.server import HttpServer
+
+    settings = runner.settings
+    ingress = HttpIngress(
+        resolver,
+        runner.admission,
+        runner.dispatcher,
+        runner.journal,
+        TrustedProxies(settings.trusted_proxies),
+        max_body_bytes=settings.max_request_body_bytes,
+        expose_errors=settings.expose_errors,
+    )
+    return ingress, HttpServer(ingress, sock)

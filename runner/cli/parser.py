@@ -1,0 +1,164 @@
+"""Arguments of ``isolane``: which command with what. Imports a command's module only when it is the one."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from runner.cli.exits import Exit, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Parse, run, and turn whatever goes wrong into a sentence on stderr and an exit code."""
+    try:
+        _check_command(arguments)
+        options = _parser().parse_args(arguments)
+        return int(import_module(f"runner.cli.{options.module}").main(options))
+    except UsageError as error:
+        print(f"isolane: {error}", file=sys.stderr)
+        return Exit.USAGE
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return Exit.FAILED
+    except Exception as error:
+        if (code := _exit_code(error)) is None:
+            raise
+        print(f"isolane: {error}", file=sys.stderr)
+        return code
+
+
+def _exit_code(error: Exception) -> Exit | None:
+    """Return the code for an error whose text is a sentence for the user."""
+    from runner.errors import ConfigError, HostStartError, RunnerError
+    from snapshot import errors as snapshot_errors
+
+    match error:
+        case ConfigError():
+            return Exit.USAGE
+        case HostStartError():
+            return Exit.UNAVAILABLE
+        case (
+            RunnerError()
+            | snapshot_errors.SnapshotError()
+            | snapshot_errors.BundleMissingError()
+            | snapshot_errors.BundleBuildError()
+        ):
+            return Exit.FAILED
+        case _:
+            return None
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong and what to try, in a line or two."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}\nTry: {self.prog} --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="isolane",
+        description="Runs JavaScript of many tenants in pooled V8 isolates.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    for name, (summary, add_options) in _COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        command.set_defaults(module=name)
+        add_options(command)
+    commands.required = True
+    return parser
+
+
+def _check_command(arguments: Sequence[str]) -> None:
+    """Refuse an unknown command with a guess at what was meant."""
+    name = arguments[0] if arguments else "-"
+    if not name.startswith("-") and name not in _COMMANDS:
+        close = difflib.get_close_matches(name, _COMMANDS, n=1)
+        guess = f"; did you mean {close[0]!r}?" if close else ""
+        raise UsageError(
+            f"there is no command {name!r}{guess}\nCommands: {', '.join(_COMMANDS)}. Try: isolane --help"
+        )
+
+
+def _milliseconds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of milliseconds")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port (0 to 65535)")
+    return int(text)
+
+
+def _run(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "script", metavar="SCRIPT", type=Path, help="JavaScript or TypeScript with a task handler"
+    )
+    command.add_argument(
+        "--payload", metavar="JSON", default="null", help="what the handler gets (default: null)"
+    )
+    command.add_argument(
+        "--timeout",
+        metavar="MS",
+        type=_milliseconds,
+        default=30_000,
+        help="for CPU and clock (default: 30000)",
+    )
+    command.add_argument("--quiet", action="store_true", help="no console lines")
+    command.add_argument(
+        "--env-file", metavar="F", type=Path, help="variables for the script's env"
+    )
+    command.add_argument("--json", action="store_true", help="the whole result in one line")
+
+
+def _dev(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "paths",
+        metavar="PATH",
+        type=Path,
+        nargs="*",
+        help="folders of workers, or workers (default: this folder)",
+    )
+    command.add_argument("--port", type=_port, help="where to listen (default: 8080)")
+    command.add_argument("--host", help="on which address (default: 127.0.0.1)")
+    command.add_argument("--watch", action="store_true", help="deploy again when a file changes")
+    command.add_argument(
+        "--env-file", metavar="F", type=Path, help="variables for the workers' env"
+    )
+    command.add_argument("--fresh", action="store_true", help="forget the state of the last time")
+
+
+def _snapshot(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--output", metavar="F", type=Path, help="write it here instead of the cache"
+    )
+    command.add_argument("--check", action="store_true", help="only check the one there is")
+
+
+def _version(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def _bench(command: argparse.ArgumentParser) -> None:
+    command.add_argument("scenario", nargs="?", default="", metavar="SCENARIO", help="which one")
+    command.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+
+
+_COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
+    "run": ("run one task and print its result", _run),
+    "dev": ("serve the workers of a folder on this machine", _dev),
+    "snapshot": ("build the V8 startup snapshot", _snapshot),
+    "bench": ("run a benchmark", _bench),
+    "version": ("print the versions of Isolane and V8", _version),
+}
