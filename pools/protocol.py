@@ -256,7 +256,9 @@ def encode_frame(message: Message) -> bytes:
     """
     body = _encoder.encode(message)
     if len(body) > MAX_FRAME_BYTES:
-        raise ProtocolError(f"a {type(message).__name__} of {len(body)} bytes is larger than a frame may be")
+        raise ProtocolError(
+            f"a {type(message).__name__} of {len(body)} bytes is larger than a frame may be"
+        )
     return _LENGTH.pack(len(body)) + body
 
 
@@ -286,14 +288,18 @@ class FrameReader(Generic[M]):
         while end - start >= 4:
             length = int.from_bytes(data[start : start + 4], "little")
             if length > MAX_FRAME_BYTES:
-                raise ProtocolError(f"a frame of {length} bytes is announced; {MAX_FRAME_BYTES} is the largest allowed")
+                raise ProtocolError(
+                    f"a frame of {length} bytes is announced; {MAX_FRAME_BYTES} is the largest allowed"
+                )
             if end - start - 4 < length:
                 break
             body = memoryview(data)[start + 4 : start + 4 + length]
             try:
                 messages.append(self._decoder.decode(body))
             except msgspec.DecodeError as error:
-                raise ProtocolError(f"a frame of {length} bytes is no known message: {error}") from error
+                raise ProtocolError(
+                    f"a frame of {length} bytes is no known message: {error}"
+                ) from error
             start += 4 + length
         self._tail = data[start:] if start else data
         return messages

@@ -18,3 +18,7 @@ class BundleBuildError(Exception):
         super().__init__(f"{doing} failed:\n{output.strip()}")
         self.doing = doing
         self.output = output
+
+
+class SnapshotError(Exception):
+    """A V8 snapshot that can not be built, or must not be used; the message says which and what to do."""

@@ -1,0 +1,198 @@
+"""Main of an isolate host: ``python -m pools.host FD``.
+
+Reads its configuration from the control socket, starts V8, closes the sandbox, runs one thread per lane and is itself the
+watchdog. It ends when the runner closes the control socket or dies; it has no other task.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from pools.errors import PoolError, ProtocolError
+from pools.lane import Lane, ProgramStore
+from pools.oneshot import OneshotPool
+from pools.pinned import PinnedPool
+from pools.pooled import PooledPool
+from pools.protocol import (
+    Failed,
+    FrameReader,
+    Heartbeat,
+    HostConfig,
+    Message,
+    Mode,
+    Ready,
+    encode_frame,
+)
+from pools.sandbox import close_sandbox
+from pools.v8 import engine as v8_engine
+from pools.v8.isolate import Isolate
+from pools.watchdog import TurnWatch, Watchdog
+
+if TYPE_CHECKING:
+    from pools.base import IsolatePool
+    from pools.v8.engine import Engine
+
+_PR_SET_PDEATHSIG: Final = 1
+_PR_SET_NAME: Final = 15
+
+
+class Host:
+    """The host's parts, wired; the control socket is its only tie to the runner."""
+
+    def __init__(self, control: socket.socket, config: HostConfig) -> None:
+        self._control = control
+        self._config = config
+        self._lock = threading.Lock()
+        self._lanes: list[Lane] = []
+        self._page_bytes = resource.getpagesize()
+
+    def serve(self) -> None:
+        """Run until the runner goes away."""
+        config = self._config
+        blob = _read_all(config.snapshot_fd)
+        flags = v8_engine.flags_for(config.v8_flags, jitless=config.jitless)
+        engine = v8_engine.start(flags, blob)
+        self._check_snapshot(engine)
+        sandbox = close_sandbox(config.sandbox)
+        watches = [TurnWatch() for _ in config.lane_fds]
+        watchdog = Watchdog(watches, config.watch_ms, self._heartbeat)
+        store = ProgramStore()
+        pools = self._make_pools(engine)
+        self._lanes = [
+            Lane(socket.socket(fileno=fd), pool, store, config, watch, watchdog)
+            for fd, pool, watch in zip(config.lane_fds, pools, watches, strict=True)
+        ]
+        for number, lane in enumerate(self._lanes):
+            threading.Thread(
+                target=self._run_lane, args=(lane,), name=f"lane-{number}", daemon=True
+            ).start()
+        threading.Thread(target=self._wait_for_runner, name="control", daemon=True).start()
+        self.send(Ready(os.getpid(), engine.version, sandbox))
+        watchdog.run()
+
+    def send(self, message: Message) -> None:
+        """Write a frame to the runner."""
+        with self._lock:
+            self._control.sendall(encode_frame(message))
+
+    def _make_pools(self, engine: Engine) -> list[IsolatePool]:
+        config = self._config
+
+        def make_isolate() -> Isolate:
+            return Isolate(engine, config.heap_initial_mb, config.heap_max_mb)
+
+        size, per_tenant = config.isolate_pool_size, config.max_isolates_per_tenant
+        lanes = len(config.lane_fds)
+        if config.mode is Mode.POOLED:
+            shared: IsolatePool = PooledPool(make_isolate, size, per_tenant * lanes)
+            return [shared] * lanes
+        if config.mode is Mode.PINNED:
+            return [PinnedPool(make_isolate, size, per_tenant) for _ in range(lanes)]
+        return [OneshotPool(make_isolate, size, per_tenant) for _ in range(lanes)]
+
+    def _check_snapshot(self, engine: Engine) -> None:
+        """Make the first isolate and look for our core in a context of it."""
+        isolate = Isolate(engine, self._config.heap_initial_mb, self._config.heap_max_mb)
+        isolate.check_snapshot()
+        isolate.dispose()
+
+    # -- threads --------------------------------------------------------------------------------------------------------
+
+    def _run_lane(self, lane: Lane) -> None:
+        try:
+            lane.run()
+        except ConnectionError:
+            end(0)  # the runner is gone
+        except Exception:  # noqa: BLE001 - a lane that fails must take its host along
+            self._fail(f"A lane failed:\n{traceback.format_exc()}")
+        end(0)
+
+    def _wait_for_runner(self) -> None:
+        """The runner says nothing more on the control socket; its end is the host's."""
+        while self._control.recv(4096):
+            pass
+        end(0)
+
+    def _heartbeat(self) -> None:
+        rss = self._rss_bytes()
+        try:
+            self.send(Heartbeat(rss, [lane.stats() for lane in self._lanes]))
+        except ConnectionError:
+            end(0)
+        limit_mb = self._config.rss_max_mb
+        if limit_mb and rss > limit_mb << 20:
+            self._fail(f"The host uses {rss >> 20} MB, {limit_mb} MB are allowed")
+
+    def _rss_bytes(self) -> int:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - each second, in a sandbox
+            return int(file.read().split()[1]) * self._page_bytes
+
+    def _fail(self, reason: str) -> None:
+        try:
+            self.send(Failed(reason))
+        finally:
+            end(1)
+
+
+def end(code: int) -> None:
+    """End the process at once: Python's shutdown would dispose isolates that threads are in, which V8 answers with an abort."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _read_all(fd: int) -> bytes:
+    """Read a file from its begin; other hosts share its offset, so that is left alone."""
+    size, parts, offset = os.fstat(fd).st_size, [], 0
+    while offset < size:
+        part = os.pread(fd, size - offset, offset)
+        parts.append(part)
+        offset += len(part)
+    os.close(fd)
+    return b"".join(parts)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when the runner dies, however it dies.
+
+    A runner that died before this is noticed by the end of the control socket.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    libc.prctl(_PR_SET_NAME, b"isolane-host", 0, 0, 0)
+
+
+def main(arguments: list[str]) -> None:
+    """Serve as the host at the control socket whose descriptor is the argument."""
+    (fd,) = (int(argument) for argument in arguments)
+    die_with_parent()
+    # A terminal's Ctrl-C is the runner's to handle.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    control = socket.socket(fileno=fd)
+    reader: FrameReader[HostConfig] = FrameReader(HostConfig)
+    configs: list[HostConfig] = []
+    while not configs:
+        data = control.recv(1 << 16)
+        if not data:
+            end(0)
+        configs = reader.feed(data)
+    host = Host(control, configs[0])
+    try:
+        host.serve()
+    except (PoolError, ProtocolError) as error:
+        host.send(Failed(str(error)))
+        end(1)
+    except ConnectionError:
+        end(0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,93 @@
+"""PINNED: every lane has isolates of its own, by tenant. No lock, no other thread."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from pools.base import IdleShelf, PoolCounters, TenantIsolate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pools.base import Waiter
+    from pools.v8.isolate import Isolate
+
+
+class PinnedPool:
+    """A lane's isolates.
+
+    Acquire: the tenant's idle isolate → a new one → in place of the least recently used idle one → wait.
+    """
+
+    def __init__(
+        self, make_isolate: Callable[[], Isolate], capacity: int, max_per_tenant: int
+    ) -> None:
+        self.counters = PoolCounters()
+        self._make_isolate = make_isolate
+        self._capacity = capacity
+        self._max_per_tenant = max_per_tenant
+        self._shelf = IdleShelf()
+        self._count = 0
+        self._per_tenant: Counter[str] = Counter()
+        self._unprepared: TenantIsolate | None = None
+
+    def acquire(self, tenant: str, worker: str, lane: Waiter) -> TenantIsolate | None:
+        """Return an isolate of the tenant, or None; the lane tries again after each release."""
+        held = self._shelf.take(tenant)
+        if held is not None:
+            self.counters.hits += 1
+            return held
+        if self._per_tenant[tenant] >= self._max_per_tenant:
+            return None
+        if self._count >= self._capacity:
+            oldest = self._shelf.evict()
+            if oldest is None:
+                return None
+            self.counters.evicted += 1
+            self._forget(oldest)
+        self.counters.misses += 1
+        made = TenantIsolate(self._make_isolate(), tenant, tenant)
+        self.counters.created += 1
+        self._count += 1
+        self._per_tenant[tenant] += 1
+        return made
+
+    def release(self, held: TenantIsolate, *, healthy: bool) -> None:
+        """Take an isolate back."""
+        if not healthy:
+            self._forget(held)
+            return
+        self._shelf.put(held)
+        if held.spare is None:
+            self._unprepared = held
+
+    def prepare_one(self) -> bool:
+        """Make a context for the isolate that was released last."""
+        held, self._unprepared = self._unprepared, None
+        if held is None or held.spare is not None or not held.isolate.pointer:
+            return False
+        held.prepare()
+        self.counters.prepared += 1
+        return True
+
+    def relieve_one(self, idle_since_ns: int) -> bool:
+        """Collect the garbage of one isolate that has been idle that long."""
+        held = self._shelf.find(lambda idle: idle.dirty and idle.last_used_ns < idle_since_ns)
+        if held is None:
+            return False
+        held.relieve()
+        self._shelf.put_back(held)
+        return True
+
+    def size(self) -> tuple[int, int]:
+        """Return how many isolates there are, and how many of them are idle."""
+        return self._count, self._shelf.count
+
+    def _forget(self, held: TenantIsolate) -> None:
+        self._count -= 1
+        self._per_tenant[held.tenant] -= 1
+        if not self._per_tenant[held.tenant]:
+            del self._per_tenant[held.tenant]
+        self.counters.disposed += 1
+        held.dispose()

@@ -1,0 +1,127 @@
+"""Making V8's startup snapshot. Belongs into a process of its own: V8 allows one blob per process."""
+
+from __future__ import annotations
+
+import ctypes as c
+from typing import TYPE_CHECKING
+
+from pools.errors import EngineError
+from pools.v8 import abi as v8
+from pools.v8.isolate import DISPATCH_SLOT
+from pools.v8.natives import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pools.v8.engine import Engine
+
+_SNAPSHOT_CREATOR_BYTES = 64
+"""``v8::SnapshotCreator`` is one pointer; the wheel has no debug information on it, so there is room to spare."""
+_EAGER_COMPILE = 2
+
+
+def create_blob(engine: Engine, core: str, lazy: Mapping[str, str]) -> bytes:
+    """Return a startup snapshot whose default context has run the JavaScript core.
+
+    Parameters
+    ----------
+    engine
+        V8, started without a blob.
+    core
+        Text of ``(function (natives, lazy) { ...; return dispatch })``.
+    lazy
+        Texts of function expressions by name. They are compiled, not called: their code belongs to the isolate and costs
+        nothing per context.
+
+    Raises
+    ------
+    EngineError
+        The core does not compile, throws, or returns no function.
+
+    """
+    return _Creator(engine).create(core, lazy)
+
+
+class _Creator:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._abi = engine.abi
+        self._scope = c.create_string_buffer(c.sizeof(v8.HandleScope))
+        self._try_catch = c.create_string_buffer(c.sizeof(v8.TryCatch))
+        self._isolate = 0
+        self._context = 0
+
+    def create(self, core: str, lazy: Mapping[str, str]) -> bytes:
+        abi, none = self._abi, v8.NO_CALLBACK
+        creator = c.create_string_buffer(_SNAPSHOT_CREATOR_BYTES)
+        params = self._engine.create_params()
+        abi.snapshot_creator_init(creator, c.addressof(params))
+        self._isolate = abi.snapshot_creator_isolate(creator)
+        abi.handle_scope_init(self._scope, self._isolate)
+        self._context = abi.context_new(self._isolate, None, None, None, none, None, none, none)
+        abi.context_enter(self._context)
+        abi.try_catch_init(self._try_catch, self._isolate)
+        dispatch = self._run_core(core, lazy)
+        if abi.try_catch_has_caught(self._try_catch) or not dispatch:
+            message = abi.try_catch_message(self._try_catch)
+            raise EngineError(
+                f"The snapshot's script failed: {self._text(abi.message_text(message))}"
+            )
+        abi.try_catch_exit(self._try_catch)
+        abi.context_set_embedder_data(self._context, DISPATCH_SLOT, dispatch)
+        abi.context_exit(self._context)
+        abi.snapshot_creator_set_default(creator, self._context, none, none, none)
+        abi.handle_scope_exit(self._scope)
+        blob = abi.snapshot_creator_blob(creator, v8.KEEP_FUNCTION_CODE)
+        if not blob.data:
+            raise EngineError(
+                "V8 made no snapshot: the script left something that can not be serialised."
+            )
+        return c.string_at(blob.data, blob.raw_size)
+
+    def _run_core(self, core: str, lazy: Mapping[str, str]) -> int:
+        abi = self._abi
+        function = self._evaluate(core, "isolane:core")
+        if not function:
+            return 0
+        natives = abi.object_new(self._isolate)
+        for name, callback in zip(NAMES, self._engine.natives.callbacks, strict=True):
+            template = abi.function_template_new(
+                self._isolate, callback, None, None, 0, 0, 0, None, 0, 0, 0
+            )
+            native = abi.function_template_get_function(template, self._context)
+            abi.create_data_property(natives, self._context, self._string(name), native)
+        chunks = abi.object_new(self._isolate)
+        for name, text in sorted(lazy.items()):
+            chunk = self._evaluate(text, f"isolane:{name}")
+            if not chunk:
+                return 0
+            abi.create_data_property(chunks, self._context, self._string(name), chunk)
+        arguments = (c.c_uint64 * 2)(natives, chunks)
+        result: int | None = abi.function_call(
+            function, self._context, function, 2, c.addressof(arguments)
+        )
+        return result or 0
+
+    def _evaluate(self, text: str, name: str) -> int:
+        source = v8.Source(source_string=self._string(text), resource_name=self._string(name))
+        script = self._abi.script_compile_source(
+            self._context, c.addressof(source), _EAGER_COMPILE, 0
+        )
+        if not script:
+            return 0
+        result: int | None = self._abi.script_run(script, self._context)
+        return result or 0
+
+    def _string(self, text: str) -> int:
+        data = text.encode()
+        local: int = self._abi.string_from_utf8(self._isolate, data, 0, len(data))
+        return local
+
+    def _text(self, string: int) -> str:
+        size = self._abi.string_utf8_length(string, self._isolate)
+        buffer = c.create_string_buffer(size)
+        self._abi.string_write_utf8(
+            string, self._isolate, c.addressof(buffer), size, None, v8.NO_NULL_TERMINATION
+        )
+        return buffer.raw.decode(errors="replace")

@@ -1,0 +1,85 @@
+"""Functions that the JavaScript core calls synchronously: primitives and byte views in, primitives out.
+
+They are baked into the snapshot as external references, so a context has them without being given anything. The
+order of :data:`NAMES` is part of a snapshot's identity. No Python object is visible from JavaScript: V8 sees the address of a
+C function. A native that fails throws a JavaScript exception; it never lets a Python one pass.
+"""
+
+from __future__ import annotations
+
+import ctypes as c
+import os
+from collections.abc import Callable
+from typing import Final
+
+from pools.v8 import abi as v8
+
+NAMES: Final = ("randomFill", "utf8Encode", "utf8Decode")
+
+
+class Natives:
+    """The native functions of a process. Keeps their C entry points alive as long as V8 may call them."""
+
+    def __init__(self, abi: v8.Abi) -> None:
+        self._abi = abi
+        functions: dict[str, Callable[[int, int, int, int], None]] = {
+            "randomFill": self._random_fill,
+            "utf8Encode": self._utf8_encode,
+            "utf8Decode": self._utf8_decode,
+        }
+        self.callbacks = [v8.NativeCallback(self._entry(functions[name])) for name in NAMES]
+        addresses = [c.cast(callback, c.c_void_p).value or 0 for callback in self.callbacks]
+        self.external_references = (c.c_int64 * (len(addresses) + 1))(*addresses, 0)
+
+    def _entry(self, function: Callable[[int, int, int, int], None]) -> Callable[[int], None]:
+        throw, type_error, string = (
+            self._abi.throw_exception,
+            self._abi.type_error,
+            self._abi.string_from_utf8_quick,
+        )
+
+        def entry(info_address: int) -> None:
+            info = v8.FunctionCallbackInfo.from_address(info_address)
+            implicit = info.implicit_args_
+            isolate = c.c_uint64.from_address(implicit + 8 * v8.CALLBACK_ISOLATE).value
+            try:
+                function(
+                    isolate, info.values_, info.length_, implicit + 8 * v8.CALLBACK_RETURN_VALUE
+                )
+            except Exception as error:  # noqa: BLE001 - nothing may pass into V8's frames
+                text = str(error).encode()
+                throw(isolate, type_error(string(isolate, text, 0, len(text)), None))
+
+        return entry
+
+    def _view(self, values: int, length: int) -> tuple[int, int]:
+        """Address and size of the first argument's bytes."""
+        if length < 1 or not self._abi.value_is_array_buffer_view(values):
+            raise TypeError("a byte view is needed")
+        size = self._abi.view_byte_length(values)
+        data = self._abi.array_buffer_data(self._abi.view_buffer(values)) or 0
+        return data + self._abi.view_byte_offset(values), size
+
+    def _random_fill(self, _isolate: int, values: int, length: int, _result: int) -> None:
+        address, size = self._view(values, length)
+        if size:
+            c.memmove(address, os.urandom(size), size)
+
+    def _utf8_encode(self, isolate: int, values: int, length: int, result: int) -> None:
+        if length < 1 or not self._abi.value_is_string(values):
+            raise TypeError("a string is needed")
+        size = self._abi.string_utf8_length(values, isolate)
+        buffer = self._abi.array_buffer_new(isolate, size, 0)
+        if size:
+            flags = v8.NO_NULL_TERMINATION | v8.REPLACE_INVALID_UTF8
+            self._abi.string_write_utf8(
+                values, isolate, self._abi.array_buffer_data(buffer), size, None, flags
+            )
+        c.c_uint64.from_address(result).value = c.c_uint64.from_address(buffer).value
+
+    def _utf8_decode(self, isolate: int, values: int, length: int, result: int) -> None:
+        address, size = self._view(values, length)
+        string = self._abi.string_from_utf8_at(isolate, address or None, 0, size)
+        if not string:
+            raise ValueError(f"{size} bytes are more than a string can hold")
+        c.c_uint64.from_address(result).value = c.c_uint64.from_address(string).value
