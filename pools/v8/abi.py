@@ -159,6 +159,12 @@ class PromiseRejectMessage(c.Structure):
     _fields_ = [("promise_", Ptr), ("event_", c.c_int), ("value_", Ptr)]
 
 
+class Genesis(c.Structure):
+    """Begin of ``v8::internal::Genesis``, as far as the installers of library features read it."""
+
+    _fields_ = [("isolate_", Ptr), ("result_", Ptr), ("native_context_", Ptr)]
+
+
 class SerializeCallback(c.Structure):
     """Any of V8's pairs of a (de)serialisation function and its data; ours are all empty."""
 
@@ -603,6 +609,9 @@ class Abi:
         # -- snapshot
         self.snapshot_creator_init = bind(
             slow, "_ZN2v815SnapshotCreatorC1ERKNS_7Isolate12CreateParamsE", None, Ptr, Ptr
+        )
+        self.install_library_features = bind(
+            slow, "_ZN2v88internal7Genesis28InitializeExperimentalGlobalEv", None, Ptr
         )
         self.snapshot_creator_isolate = bind(
             quick, "_ZN2v815SnapshotCreator10GetIsolateEv", Ptr, Ptr

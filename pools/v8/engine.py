@@ -32,6 +32,13 @@ FLAGS: Final = (
     # Compilation ends within the turn that asked for it, so that "nothing is pending" can be decided at once.
     "--no-wasm-async-compilation",
 )
+BAKED_IN: Final = (
+    # Library features that the snapshot holds already, installed by pools.v8.blob.
+    "--no-harmony-iterator-helpers",
+    "--no-harmony-set-methods",
+    "--no-harmony-intl-locale-info-func",
+    "--no-js-promise-try",
+)
 _JITLESS: Final = "--jitless"
 
 
@@ -115,7 +122,7 @@ def start(flags: tuple[str, ...], blob: bytes | None) -> Engine:
             "V8 must be started in the main thread before any other thread exists: older threads would crash in it."
         )
     abi = v8.load()
-    _set_flags(abi, flags)
+    _set_flags(abi, flags if blob is None else (*flags, *BAKED_IN))
     icu = Path(abi.path).parent / "stpyv8-icu" / "icudtl.dat"
     if not abi.initialize_icu(str(icu).encode()):
         raise EngineError(
