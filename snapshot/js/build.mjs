@@ -10,23 +10,21 @@ import { fileURLToPath } from 'node:url';
 
 import { build } from 'esbuild';
 
-// `script`: runs at once, answers nothing. `chunk`: a function expression `(function (core) {...})`
-// that answers the exports of its module, so that nothing of it runs before it is wanted.
+// What a bundle becomes. Modules are bundled as ES modules and the `export` at the end is made a `return`, because
+// CommonJS's helpers would cost every context that loads a chunk a call per export.
+// `core`: `(function (natives, lazy) {...})`, which answers its default export, and in which `core` is an
+// object; `chunk`: `(function (core) {...})`, which answers all exports of its module, so that nothing of it
+// runs before it is wanted; `module`: an ES module as it is.
 const entries = [
-  { source: 'src/core.js', kind: 'script' },
+  { source: 'src/core.js', kind: 'core' },
   { source: 'src/lazy/*.js', kind: 'chunk' },
-  { source: 'src/tools/*.js', kind: 'script' },
+  { source: 'src/tools/*.js', kind: 'module' },
 ];
 
-const formats = {
-  script: { format: 'iife' },
-  chunk: {
-    format: 'cjs',
-    banner: {
-      js: '(function(core){"use strict";var module={exports:{}},exports=module.exports;',
-    },
-    footer: { js: 'return module.exports})' },
-  },
+const wrappers = {
+  core: code =>
+    `(function(natives,lazy){"use strict";const core={__proto__:null,natives};${code}})\n`,
+  chunk: code => `(function(core){"use strict";${code}})\n`,
 };
 
 const allowedLicences = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT'];
@@ -35,9 +33,9 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = resolve(process.argv[2] ?? here);
 const dist = join(root, 'dist');
 
-function options({ source, kind }) {
+function options(source) {
   return {
-    ...formats[kind],
+    format: 'esm',
     absWorkingDir: root,
     entryPoints: [source],
     outbase: 'src',
@@ -58,6 +56,23 @@ function options({ source, kind }) {
     legalComments: 'none',
     logLevel: 'warning',
   };
+}
+
+/** The `export {a as b}` that ends a bundle as `return {b: a}`, and `export {a as default}` as `return a`. */
+function returning(code, kind) {
+  const end = code.lastIndexOf('export{');
+  const list = end === -1 ? null : code.slice(end).match(/^export\{([^}]*)\};?\s*$/);
+  if (list === null) throw new Error('esbuild ended a bundle with something else than its exports');
+  const names = list[1].split(',').map(it => it.split(' as '));
+  if (kind === 'core') return `${code.slice(0, end)}return ${names[0][0]}`;
+  const pairs = names.map(([inner, outer = inner]) =>
+    inner === outer ? inner : `${outer}:${inner}`,
+  );
+  return `${code.slice(0, end)}return{${pairs.join()}}`;
+}
+
+function wrapped(text, kind) {
+  return kind === 'module' ? text : wrappers[kind](returning(text, kind));
 }
 
 /** The Node.js modules a bundle wants; there is no Node.js where it runs. */
@@ -107,12 +122,12 @@ const packages = new Set();
 for (const { source, kind } of entries) {
   const names = fs.globSync(source, { cwd: root }).sort();
   for (const name of names) {
-    const { outputFiles, metafile } = await build(options({ source: name, kind }));
+    const { outputFiles, metafile } = await build(options(name));
     const builtins = builtinsOf(metafile);
     if (builtins.length > 0) {
       throw new Error(`${name} needs what only Node.js has: ${builtins.join(', ')}`);
     }
-    for (const file of outputFiles) files.set(file.path, file.contents);
+    for (const file of outputFiles) files.set(file.path, wrapped(file.text, kind));
     for (const folder of packagesOf(metafile)) packages.add(resolve(root, folder));
   }
 }

@@ -1,0 +1,70 @@
+// What the snapshot is born with: see docs/boundary.md. The bundler makes of it
+// `(function (natives, lazy) { ...; return dispatch })`, in which `core` is an object that all chunks are given.
+
+import './core/raw.js';
+import './core/globals.js';
+import {
+  BYTES,
+  bodyOf,
+  INBOUND,
+  inboundBody,
+  isUsed,
+  makeBody,
+  STREAM,
+  TEXT,
+} from './core/body.js';
+import { made, use } from './core/chunks.js';
+import { dispatch } from './core/dispatch.js';
+import {
+  environment,
+  event,
+  fail,
+  hold,
+  release,
+  setSending,
+  stopped,
+  waitUntil,
+} from './core/execution.js';
+import { complete, eventRequest, settle } from './core/handlers.js';
+import { limitError, limitOf } from './core/limits.js';
+import { log } from './core/log.js';
+import { attach, emit, quote } from './core/outbox.js';
+import { makeRequestState, requestState } from './core/request.js';
+import { makeResponse, makeResponseState, responseState } from './core/response.js';
+
+Object.assign(core, {
+  attach,
+  BYTES,
+  bodyOf,
+  complete,
+  emit,
+  environment,
+  event: () => event,
+  eventRequest,
+  fail,
+  hold,
+  INBOUND,
+  inboundBody,
+  isUsed,
+  limitError,
+  limitOf,
+  log,
+  made,
+  makeBody,
+  makeRequestState,
+  makeResponse,
+  makeResponseState,
+  quote,
+  release,
+  requestState,
+  responseState,
+  STREAM,
+  setSending,
+  settle,
+  stopped,
+  TEXT,
+  use,
+  waitUntil,
+});
+
+export default dispatch;

@@ -1,0 +1,48 @@
+// The body slot of requests and responses: as little as possible until somebody wants to read it.
+
+import { Uint8Array } from '../primordials.js';
+import { use } from './chunks.js';
+
+/** `source` is a string. */
+export const TEXT = 0;
+/** `source` is a Uint8Array that nobody else can change. */
+export const BYTES = 1;
+/** `source` is the number of an inbound stream that nobody has read from. */
+export const INBOUND = 2;
+/** There is nothing but `stream`, a ReadableStream. */
+export const STREAM = 3;
+
+/**
+ * A body. `type` is the content type that it implies, or null; `stream` is the ReadableStream made of
+ * it once `.body` was asked for; `used` is true when it was read without one.
+ */
+export function makeBody(kind, source, type) {
+  return { kind, source, type, stream: null, used: false };
+}
+
+/** The body for what a constructor was given (not null, not undefined). */
+export function bodyOf(object) {
+  if (typeof object === 'string') return makeBody(TEXT, object, 'text/plain;charset=UTF-8');
+  return use('body').extract(object);
+}
+
+/** The body that the lane handed in: null, "bytes" with an ArrayBuffer, or "stream" with its number. */
+export function inboundBody(kind, bytes, id) {
+  if (kind === 'bytes') return makeBody(BYTES, new Uint8Array(bytes), null);
+  return kind === 'stream' ? makeBody(INBOUND, id, null) : null;
+}
+
+export function isUsed(body) {
+  if (body === null) return false;
+  return body.stream === null ? body.used : use('body').isDisturbed(body.stream);
+}
+
+/** The ReadableStream of a body. */
+export function streamOf(body) {
+  return body === null ? null : (body.stream ??= use('body').toStream(body));
+}
+
+/** A promise for the body as `form`: text, json, bytes, arrayBuffer, blob, formData. */
+export function consume(holder, form) {
+  return use('body').consume(holder, form);
+}

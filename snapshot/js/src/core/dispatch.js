@@ -1,0 +1,64 @@
+// The one function that the lane calls, see docs/boundary.md. Nothing of it is reachable for tenant code.
+
+import { dateNow } from '../primordials.js';
+import { made, use } from './chunks.js';
+import { deliver } from './deliver.js';
+import { begin, fail, report } from './execution.js';
+import { run } from './handlers.js';
+
+/** Does what `code` says. Never throws. */
+export function dispatch(code, ...rest) {
+  try {
+    switch (code) {
+      case 0:
+        return init(rest);
+      case 1:
+        return run(rest[0]);
+      case 2:
+        return report();
+      case 3:
+        return deliver(rest[0], rest);
+      case 4:
+        return use('describe').describe(rest[0]);
+      case 5:
+        return use('rejections').report(rest[0], rest[1], rest[2]);
+      case 6:
+        return use('timers').runDue();
+      case 7:
+        return reset();
+      case 8:
+        return imported(rest[0], rest[1]);
+    }
+  } catch (error) {
+    return lastResort(code, error);
+  }
+}
+
+function init(rest) {
+  // V8 puts it back into every context that is made from a snapshot; a clock could be built from it.
+  delete globalThis.SharedArrayBuffer;
+  begin(rest[0], rest[1], rest[2], rest[3], dateNow());
+}
+
+async function imported(evaluation, namespace) {
+  await evaluation;
+  return namespace;
+}
+
+/** Makes ready for another execution in this context; only the listeners stay. */
+function reset() {
+  if (made.timers !== undefined) made.timers.forget();
+  if (made.ops !== undefined) made.ops.forget();
+  if (made.inbound !== undefined) made.inbound.forget();
+  if (made.outbound !== undefined) made.outbound.forget();
+  if (made.abort !== undefined) made.abort.forget();
+}
+
+/** The core itself failed: tenant code took what it needs, such as the stack or the heap. */
+function lastResort(code, error) {
+  if (code === 2) {
+    return 'DX\n[["error",{"name":"Error","message":"The turn\'s result could not be read","stack":""}]]';
+  }
+  if (code === 4) return '{"name":"Error","message":"(not describable)","stack":""}';
+  if (code !== 5) fail(error);
+}

@@ -1,0 +1,3 @@
+export function isSignal() {
+  return false;
+}

@@ -1,0 +1,3 @@
+export function parseForRequest(text) {
+  return text;
+}

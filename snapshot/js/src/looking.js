@@ -1,0 +1,73 @@
+// Looking into values of tenant code without running any of it: no getters, no traps, no `toString`.
+
+import {
+  apply,
+  errorProto,
+  errorStackGetter,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  stringIndexOf,
+  stringSlice,
+} from './primordials.js';
+
+const { isProxy } = core.natives;
+
+/** A property's own descriptor, or undefined: also for what may not be looked into. */
+export function ownProperty(object, key) {
+  return isProxy(object) ? undefined : getOwnPropertyDescriptor(object, key);
+}
+
+/** The value of the data property `key` of an object or its prototypes, or undefined. */
+export function dataOf(object, key) {
+  for (let it = object; it !== null; it = getPrototypeOf(it)) {
+    if (isProxy(it)) return undefined;
+    const property = getOwnPropertyDescriptor(it, key);
+    if (property !== undefined) return property.value;
+  }
+  return undefined;
+}
+
+export function inheritsFrom(object, prototype) {
+  for (let it = object; it !== null; it = getPrototypeOf(it)) {
+    if (it === prototype) return true;
+    if (isProxy(it)) return false;
+  }
+  return false;
+}
+
+export function isObject(value) {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function';
+}
+
+export function isError(value) {
+  return isObject(value) && inheritsFrom(value, errorProto);
+}
+
+/** Frames of the core's own scripts mean nothing to a tenant. */
+function withoutOurFrames(stack) {
+  let kept = '';
+  let start = 0;
+  while (start < stack.length) {
+    let end = stringIndexOf(stack, '\n', start);
+    if (end === -1) end = stack.length;
+    const line = stringSlice(stack, start, end);
+    if (stringIndexOf(line, 'isolane:', 0) === -1) kept = kept === '' ? line : `${kept}\n${line}`;
+    start = end + 1;
+  }
+  return kept;
+}
+
+/** An error's stack as text, or an empty one. Runs tenant code only where it set Error.prepareStackTrace. */
+export function stackOf(error) {
+  const property = ownProperty(error, 'stack');
+  if (property === undefined) return '';
+  let stack = property.value;
+  if (property.get !== undefined && property.get === errorStackGetter) {
+    try {
+      stack = apply(errorStackGetter, error, []);
+    } catch {
+      return '';
+    }
+  }
+  return typeof stack === 'string' ? withoutOurFrames(stack) : '';
+}
