@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import ctypes as c
 import os
+import time
 from collections.abc import Callable
 from typing import Final
 
 from pools.v8 import abi as v8
 
-NAMES: Final = ("randomFill", "utf8Encode", "utf8Decode")
+NAMES: Final = ("randomFill", "utf8Encode", "utf8Decode", "now", "isProxy")
 
 
 class Natives:
@@ -22,10 +23,14 @@ class Natives:
 
     def __init__(self, abi: v8.Abi) -> None:
         self._abi = abi
+        self._epoch_ms = (time.time() - time.monotonic()) * 1000
+        """The wall clock at this process's start of time: :meth:`_now` never goes backwards."""
         functions: dict[str, Callable[[int, int, int, int], None]] = {
             "randomFill": self._random_fill,
             "utf8Encode": self._utf8_encode,
             "utf8Decode": self._utf8_decode,
+            "now": self._now,
+            "isProxy": self._is_proxy,
         }
         self.callbacks = [v8.NativeCallback(self._entry(functions[name])) for name in NAMES]
         addresses = [c.cast(callback, c.c_void_p).value or 0 for callback in self.callbacks]
@@ -83,3 +88,12 @@ class Natives:
         if not string:
             raise ValueError(f"{size} bytes are more than a string can hold")
         c.c_uint64.from_address(result).value = c.c_uint64.from_address(string).value
+
+    def _now(self, isolate: int, _values: int, _length: int, result: int) -> None:
+        number = self._abi.number_new(isolate, self._epoch_ms + time.monotonic() * 1000)
+        c.c_uint64.from_address(result).value = c.c_uint64.from_address(number).value
+
+    def _is_proxy(self, isolate: int, values: int, length: int, result: int) -> None:
+        is_proxy = length > 0 and self._abi.value_is_proxy(values)
+        number = self._abi.integer_new(isolate, int(is_proxy))
+        c.c_uint64.from_address(result).value = c.c_uint64.from_address(number).value
