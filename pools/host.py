@@ -6,6 +6,7 @@ watchdog. It ends when the runner closes the control socket or dies; it has no o
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import resource
@@ -117,8 +118,9 @@ class Host:
 
     def _wait_for_runner(self) -> None:
         """The runner says nothing more on the control socket; its end is the host's."""
-        while self._control.recv(4096):
-            pass
+        with contextlib.suppress(ConnectionError):
+            while self._control.recv(4096):
+                pass
         end(0)
 
     def _heartbeat(self) -> None:

@@ -176,7 +176,9 @@ class Lane:
             )
             return
         execution = Execution(start, *deployed, self._watch)
-        if not self._queue and self._begin(execution):
+        # First come, first served within a tenant; nobody waits for another tenant's limit.
+        behind_its_own = any(other.start.tenant == start.tenant for other in self._queue)
+        if not behind_its_own and self._begin(execution):
             return
         if len(self._queue) >= self._queue_size:
             self._queue_full += 1

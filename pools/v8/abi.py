@@ -391,6 +391,9 @@ class Abi:
             c.c_int,
             Ptr,
         )
+        self.context_embedder_fields = bind(
+            quick, "_ZN2v87Context29GetNumberOfEmbedderDataFieldsEv", c.c_uint32, Ptr
+        )
         self.context_embedder_data = bind(
             quick, "_ZN2v87Context19SlowGetEmbedderDataEi", Ptr, Ptr, c.c_int
         )

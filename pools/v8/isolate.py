@@ -113,8 +113,11 @@ class Isolate:
         abi, none = self.abi, v8.NO_CALLBACK
         self.enter()
         context = abi.context_new(self.pointer, None, None, None, none, None, none, none)
-        core = abi.context_embedder_data(context, DISPATCH_SLOT) if context else None
-        ours = bool(core) and bool(abi.value_is_function(core))
+        ours = (
+            bool(context)
+            and abi.context_embedder_fields(context) > DISPATCH_SLOT
+            and abi.value_is_function(abi.context_embedder_data(context, DISPATCH_SLOT))
+        )
         self.leave()
         if not ours:
             raise EngineError(
