@@ -39,8 +39,6 @@ def identity_of(bundle: Bundle, flags: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for part in (STPYV8_VERSION, *flags, *NAMES, bundle.core):
         digest.update(part.encode() + b"\0")
-    for name, text in sorted(bundle.lazy.items()):
-        digest.update(name.encode() + b"\0" + text.encode() + b"\0")
     return digest.hexdigest()[:32]
 
 
@@ -75,9 +73,7 @@ def build_in_child(path: Path, flags: tuple[str, ...]) -> None:
     """
     command = [sys.executable, "-I", "-m", "snapshot.build", os.fspath(path), *flags]
     try:
-        result = subprocess.run(
-            command, capture_output=True, check=False, timeout=_BUILD_TIMEOUT_S
-        )
+        result = subprocess.run(command, capture_output=True, check=False, timeout=_BUILD_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         raise SnapshotError(f"Building {path} took longer than {_BUILD_TIMEOUT_S} s.") from None
     if result.returncode != 0:
@@ -152,7 +148,7 @@ def _check_owner(path: Path) -> None:
 def _write(path: Path, flags: tuple[str, ...]) -> None:
     """Build in this process, and put the file in its place in one step."""
     bundle = read_bundle()
-    blob = create_blob(v8_engine.start(flags, None), bundle.core, bundle.lazy)
+    blob = create_blob(v8_engine.start(flags, None), bundle.core)
     header = msgspec.msgpack.encode(
         _Header(identity_of(bundle, flags), hashlib.sha256(blob).digest(), len(blob))
     )

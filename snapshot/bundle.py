@@ -28,8 +28,6 @@ class Bundle:
 
     core: str
     """A script that defines the Web APIs; it is run when the snapshot is made."""
-    lazy: dict[str, str]
-    """Function expressions `(function (core) {...})`, each answering a module's exports."""
     tools: dict[str, str]
     """Scripts for isolates of our own, not of tenants."""
 
@@ -42,14 +40,14 @@ def read_bundle(dist: Path = DIST) -> Bundle:
 
     core = dist / "core.js"
     try:
-        return Bundle(core.read_text("utf-8"), scripts(dist / "lazy"), scripts(dist / "tools"))
+        return Bundle(core.read_text("utf-8"), scripts(dist / "tools"))
     except FileNotFoundError as error:
         raise BundleMissingError(core) from error
 
 
 def sizes(bundle: Bundle) -> str:
     """Name each script with its size, for people."""
-    scripts = {"core": bundle.core, **bundle.lazy, **bundle.tools}
+    scripts = {"core": bundle.core, **bundle.tools}
     return ", ".join(f"{name} {len(text) / 1000:.0f} kB" for name, text in scripts.items())
 
 

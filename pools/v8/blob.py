@@ -11,8 +11,6 @@ from pools.v8.isolate import DISPATCH_SLOT
 from pools.v8.natives import NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pools.v8.engine import Engine
 
 _SNAPSHOT_CREATOR_BYTES = 64
@@ -20,7 +18,7 @@ _SNAPSHOT_CREATOR_BYTES = 64
 _EAGER_COMPILE = 2
 
 
-def create_blob(engine: Engine, core: str, lazy: Mapping[str, str]) -> bytes:
+def create_blob(engine: Engine, core: str) -> bytes:
     """Return a startup snapshot whose default context has run the JavaScript core.
 
     Parameters
@@ -28,10 +26,7 @@ def create_blob(engine: Engine, core: str, lazy: Mapping[str, str]) -> bytes:
     engine
         V8, started without a blob.
     core
-        Text of ``(function (natives, lazy) { ...; return dispatch })``.
-    lazy
-        Texts of function expressions by name. They are compiled, not called: their code belongs to the isolate and costs
-        nothing per context.
+        Text of ``(function (natives) { ...; return dispatch })``.
 
     Raises
     ------
@@ -39,7 +34,7 @@ def create_blob(engine: Engine, core: str, lazy: Mapping[str, str]) -> bytes:
         The core does not compile, throws, or returns no function.
 
     """
-    return _Creator(engine).create(core, lazy)
+    return _Creator(engine).create(core)
 
 
 class _Creator:
@@ -51,7 +46,7 @@ class _Creator:
         self._isolate = 0
         self._context = 0
 
-    def create(self, core: str, lazy: Mapping[str, str]) -> bytes:
+    def create(self, core: str) -> bytes:
         abi, none = self._abi, v8.NO_CALLBACK
         creator = c.create_string_buffer(_SNAPSHOT_CREATOR_BYTES)
         params = self._engine.create_params()
@@ -62,7 +57,7 @@ class _Creator:
         abi.context_enter(self._context)
         self._install_library_features()
         abi.try_catch_init(self._try_catch, self._isolate)
-        dispatch = self._run_core(core, lazy)
+        dispatch = self._run_core(core)
         if abi.try_catch_has_caught(self._try_catch) or not dispatch:
             message = abi.try_catch_message(self._try_catch)
             raise EngineError(
@@ -92,7 +87,7 @@ class _Creator:
         )
         self._abi.install_library_features(c.addressof(genesis))
 
-    def _run_core(self, core: str, lazy: Mapping[str, str]) -> int:
+    def _run_core(self, core: str) -> int:
         abi = self._abi
         function = self._evaluate(core, "isolane:core")
         if not function:
@@ -104,15 +99,9 @@ class _Creator:
             )
             native = abi.function_template_get_function(template, self._context)
             abi.create_data_property(natives, self._context, self._string(name), native)
-        chunks = abi.object_new(self._isolate)
-        for name, text in sorted(lazy.items()):
-            chunk = self._evaluate(text, f"isolane:{name}")
-            if not chunk:
-                return 0
-            abi.create_data_property(chunks, self._context, self._string(name), chunk)
-        arguments = (c.c_uint64 * 2)(natives, chunks)
+        arguments = (c.c_uint64 * 1)(natives)
         result: int | None = abi.function_call(
-            function, self._context, function, 2, c.addressof(arguments)
+            function, self._context, function, 1, c.addressof(arguments)
         )
         return result or 0
 

@@ -5,27 +5,28 @@
 
 import * as fs from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { build } from 'esbuild';
 
-// What a bundle becomes. Modules are bundled as ES modules and the `export` at the end is made a `return`, because
-// CommonJS's helpers would cost every context that loads a chunk a call per export.
-// `core`: `(function (natives, lazy) {...})`, which answers its default export, and in which `core` is an
-// object; `chunk`: `(function (core) {...})`, which answers all exports of its module, so that nothing of it
-// runs before it is wanted; `module`: an ES module as it is.
-const entries = [
-  { source: 'src/core.js', kind: 'core' },
-  { source: 'src/lazy/*.js', kind: 'chunk' },
-  { source: 'src/tools/*.js', kind: 'module' },
-];
-
-const wrappers = {
-  core: code =>
-    `(function(natives,lazy){"use strict";const core={__proto__:null,natives};${code}})\n`,
-  chunk: code => `(function(core){"use strict";${code}})\n`,
-};
+// Modules are bundled as ES modules, and the `export` at the end is made a `return`: CommonJS's helpers would cost every
+// context that loads a chunk a call per export.
+//
+// dist/core.js is `(function (natives) {...})` and answers the default export of src/core.js. In it are all chunks, as
+// function literals that are evaluated when they are called: a function that exists costs every context, one
+// that could be made costs none. Chunks see `core` and what every script sees, but no variable of src/core.js.
+// dist/tools are ES modules as they are.
+function assembled(core, chunks) {
+  const cases = chunks.map(
+    ({ name, code }) => `case${JSON.stringify(name)}:return(function(){${code}})()`,
+  );
+  return (
+    '(function(natives){"use strict";const core={__proto__:null,natives};' +
+    `function lazy(name){switch(name){${cases.join(';')}}}` +
+    `return(function(){${core}})()})\n`
+  );
+}
 
 const allowedLicences = ['0BSD', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC', 'MIT'];
 
@@ -58,21 +59,18 @@ function options(source) {
   };
 }
 
-/** The `export {a as b}` that ends a bundle as `return {b: a}`, and `export {a as default}` as `return a`. */
-function returning(code, kind) {
+/** A bundle with its `export {a as b}` as `return {b: a}`, or, when `isDefault`, `return a`. */
+function returning(code, isDefault) {
   const end = code.lastIndexOf('export{');
   const list = end === -1 ? null : code.slice(end).match(/^export\{([^}]*)\};?\s*$/);
-  if (list === null) throw new Error('esbuild ended a bundle with something else than its exports');
+  if (list === null) throw new Error('A bundle ends in something else than its exports');
   const names = list[1].split(',').map(it => it.split(' as '));
-  if (kind === 'core') return `${code.slice(0, end)}return ${names[0][0]}`;
+  if (isDefault) return `${code.slice(0, end)}return ${names[0][0]}`;
   const pairs = names.map(([inner, outer = inner]) =>
     inner === outer ? inner : `${outer}:${inner}`,
   );
-  return `${code.slice(0, end)}return{${pairs.join()}}`;
-}
-
-function wrapped(text, kind) {
-  return kind === 'module' ? text : wrappers[kind](returning(text, kind));
+  // Without a prototype it is a dictionary, and V8 makes no hidden class for each property.
+  return `${code.slice(0, end)}return{__proto__:null,${pairs.join()}}`;
 }
 
 /** The Node.js modules a bundle wants; there is no Node.js where it runs. */
@@ -119,17 +117,28 @@ function replaceFile(path, content) {
 
 const files = new Map();
 const packages = new Set();
-for (const { source, kind } of entries) {
-  const names = fs.globSync(source, { cwd: root }).sort();
-  for (const name of names) {
-    const { outputFiles, metafile } = await build(options(name));
+
+/** Bundles each file that `pattern` matches: its name and code. */
+async function bundle(pattern) {
+  const bundles = [];
+  for (const source of fs.globSync(pattern, { cwd: root }).sort()) {
+    const { outputFiles, metafile } = await build(options(source));
     const builtins = builtinsOf(metafile);
     if (builtins.length > 0) {
-      throw new Error(`${name} needs what only Node.js has: ${builtins.join(', ')}`);
+      throw new Error(`${source} needs what only Node.js has: ${builtins.join(', ')}`);
     }
-    for (const file of outputFiles) files.set(file.path, wrapped(file.text, kind));
     for (const folder of packagesOf(metafile)) packages.add(resolve(root, folder));
+    bundles.push({ name: basename(source, '.js'), code: outputFiles[0].text });
   }
+  return bundles;
+}
+
+const [core] = await bundle('src/core.js');
+const chunks = await bundle('src/lazy/*.js');
+for (const chunk of chunks) chunk.code = returning(chunk.code, false);
+files.set(join(dist, 'core.js'), assembled(returning(core.code, true), chunks));
+for (const { name, code } of await bundle('src/tools/*.js')) {
+  files.set(join(dist, 'tools', `${name}.js`), code);
 }
 
 const licences = [...packages].map(licenceOf).sort();

@@ -21,10 +21,10 @@ def js(tmp_path: Path) -> Path:
     write(
         tmp_path,
         "core.js",
-        "import { a } from './part.js';\n\nexport default () => natives.b + a;\n",
+        "import { a } from './part.js';\n\nexport default () => lazy('late').twice(a);\n",
     )
     write(tmp_path, "part.js", "export const a = 1;\n")
-    write(tmp_path, "lazy/late.js", "export const twice = n => 2 * n + core.zero;\n")
+    write(tmp_path, "lazy/late.js", "export const twice = n => 2 * n + core.natives.b;\n")
     write(tmp_path, "tools/hex.js", "import * as hex from '@exodus/bytes/hex.js';\n\ntools(hex);\n")
     return tmp_path
 
@@ -42,16 +42,14 @@ def evaluate(js: Path, script: str) -> str:
 
 
 def test_sources_become_scripts_of_three_kinds(js: Path) -> None:
-    """The core and the lazy chunks are functions that answer exports, the tools are modules."""
+    """The core is a function with the chunks in it, which are evaluated when asked for; the tools are modules."""
     assert has_sources(js)
     assert build(js)
 
     made = read_bundle(js / "dist")
 
-    assert evaluate(js, f"console.log({made.core}({{ b: 2 }}, {{}})())") == "3"
-    assert list(made.lazy) == ["late"]
+    assert evaluate(js, f"console.log({made.core}({{ b: 0.5 }})())") == "2.5"
     assert list(made.tools) == ["hex"]
-    assert evaluate(js, f"console.log({made.lazy['late']}({{ zero: 0.5 }}).twice(4))") == "8.5"
 
 
 def test_a_second_build_has_nothing_to_do(js: Path) -> None:
@@ -62,7 +60,7 @@ def test_a_second_build_has_nothing_to_do(js: Path) -> None:
     (js / "src/lazy/late.js").unlink()
 
     assert build(js)
-    assert read_bundle(js / "dist").lazy == {}
+    assert "2*n" not in read_bundle(js / "dist").core
 
 
 def test_builds_give_the_same_bytes(js: Path) -> None:
@@ -157,7 +155,7 @@ def test_without_nodejs_the_build_says_what_is_missing(
 def test_the_command_tells_by_its_exit_code(js: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`make` goes on when the bundle is there and right, and stops when it is not."""
     assert main([], js) == 0
-    assert capsys.readouterr().out.startswith("bundle: core 0 kB, late ")
+    assert capsys.readouterr().out.startswith("bundle: core 0 kB, hex ")
     assert main(["--lint"], js) == 0
 
     write(js, "core.js", "const = 1;\n")
@@ -180,4 +178,4 @@ def test_building_needs_the_standard_library_alone() -> None:
 def test_a_bundle_cannot_be_changed() -> None:
     """It is read once and handed around."""
     with pytest.raises(AttributeError):
-        Bundle("", {}, {}).core = "other"  # type: ignore[misc]
+        Bundle("", {}).core = "other"  # type: ignore[misc]

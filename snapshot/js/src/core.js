@@ -1,5 +1,5 @@
 // What the snapshot is born with: see docs/boundary.md. The bundler makes of it
-// `(function (natives, lazy) { ...; return dispatch })`, in which `core` is an object that all chunks are given.
+// `(function (natives) { ...; return dispatch })`, in which `core` is an object that chunks have, too.
 
 import './core/raw.js';
 import './core/globals.js';
@@ -31,6 +31,7 @@ import { log } from './core/log.js';
 import { attach, emit, quote } from './core/outbox.js';
 import { makeRequestState, requestState } from './core/request.js';
 import { makeResponse, makeResponseState, responseState } from './core/response.js';
+import { shapes, warm } from './core/warm.js';
 
 Object.assign(core, {
   attach,
@@ -66,5 +67,8 @@ Object.assign(core, {
   use,
   waitUntil,
 });
+
+core.shapes = shapes;
+warm();
 
 export default dispatch;

@@ -7,6 +7,10 @@ import {
   symbolToStringTag,
 } from './primordials.js';
 
+// One object for all calls: a descriptor costs more to make than a property to define.
+const visible = { __proto__: null, enumerable: true };
+const tag = { __proto__: null, value: '', configurable: true };
+
 function makeEnumerable(object) {
   const keys = ownKeys(object);
   for (let i = 0; i < keys.length; i++) {
@@ -16,7 +20,7 @@ function makeEnumerable(object) {
       // A class's own name and length; an interface's attributes of these names are accessors.
       if (getOwnPropertyDescriptor(object, key).get === undefined) continue;
     }
-    defineProperty(object, key, { __proto__: null, enumerable: true });
+    defineProperty(object, key, visible);
   }
 }
 
@@ -27,10 +31,7 @@ function makeEnumerable(object) {
 export function brandInterface(constructor, name) {
   makeEnumerable(constructor);
   makeEnumerable(constructor.prototype);
-  defineProperty(constructor.prototype, symbolToStringTag, {
-    __proto__: null,
-    value: name,
-    configurable: true,
-  });
+  tag.value = name;
+  defineProperty(constructor.prototype, symbolToStringTag, tag);
   return constructor;
 }

@@ -11,16 +11,11 @@ import {
   TypeError,
 } from './primordials.js';
 
-const PAIR = 0;
-const KEY = 1;
-const VALUE = 2;
+export const PAIR = 0;
+export const KEY = 1;
+export const VALUE = 2;
 
-/**
- * Gives `constructor.prototype` entries, keys, values, forEach and @@iterator. `pairAt(object, index)`
- * answers the pair at a place as it is now, `{name, value}`, or undefined past the end; it throws for
- * an object of another class.
- */
-export function makePairIterable(constructor, name, pairAt) {
+function makeIteratorClass(name, pairAt) {
   class PairIterator {
     #object;
     #kind;
@@ -51,44 +46,45 @@ export function makePairIterable(constructor, name, pairAt) {
     value: `${name} Iterator`,
     configurable: true,
   });
-  const iterate = (object, kind) => {
-    pairAt(object, 0);
-    return new PairIterator(object, kind);
-  };
+  return PairIterator;
+}
 
-  const methods = {
-    entries() {
-      return iterate(this, PAIR);
+/**
+ * What the methods entries, keys, values and forEach of an interface call. `pairAt(object, index)` answers the
+ * pair at a place as it is now, `{name, value}`, or undefined past the end; it throws for an object of
+ * another class.
+ */
+export function makePairIteration(name, pairAt) {
+  let PairIterator = null;
+  return {
+    __proto__: null,
+    iterate(object, kind) {
+      pairAt(object, 0);
+      // Made when first wanted: most lists are never iterated.
+      PairIterator ??= makeIteratorClass(name, pairAt);
+      return new PairIterator(object, kind);
     },
-    forEach(callback, thisArg = undefined) {
-      pairAt(this, 0);
+    forEach(object, callback, thisArg) {
+      pairAt(object, 0);
       if (typeof callback !== 'function') {
         throw new TypeError(`${name}.forEach: the callback must be a function`);
       }
       for (let i = 0; ; i++) {
-        const pair = pairAt(this, i);
+        const pair = pairAt(object, i);
         if (pair === undefined) return;
-        apply(callback, thisArg, [pair.value, pair.name, this]);
+        apply(callback, thisArg, [pair.value, pair.name, object]);
       }
     },
-    keys() {
-      return iterate(this, KEY);
-    },
-    values() {
-      return iterate(this, VALUE);
-    },
   };
-  const define = (key, value, enumerable) =>
-    defineProperty(constructor.prototype, key, {
-      __proto__: null,
-      value,
-      writable: true,
-      enumerable,
-      configurable: true,
-    });
-  define('entries', methods.entries, true);
-  define('forEach', methods.forEach, true);
-  define('keys', methods.keys, true);
-  define('values', methods.values, true);
-  define(symbolIterator, methods.entries, false);
+}
+
+/** `@@iterator` of such an interface is its `entries`. */
+export function defineIterator(constructor) {
+  const { prototype } = constructor;
+  defineProperty(prototype, symbolIterator, {
+    __proto__: null,
+    value: prototype.entries,
+    writable: true,
+    configurable: true,
+  });
 }

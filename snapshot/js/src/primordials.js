@@ -8,10 +8,8 @@ const { raw } = core;
 
 const plain = name => raw[name];
 
-/** `(self, ...args) => method.call(self, ...args)` that looks nothing up when it is called. */
-export function uncurry(method) {
-  return raw.ReflectApply(raw.FunctionBind, raw.FunctionCall, [method]);
-}
+/** `(self, ...args) => method.call(self, ...args)`. */
+export const { uncurry } = raw;
 
 const method = name => uncurry(raw[name]);
 

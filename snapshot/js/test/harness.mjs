@@ -1,17 +1,13 @@
 // An execution as the lane runs it: a context that has evaluated dist/core.js, and the calls of dispatch.
 
 import { webcrypto } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { types } from 'node:util';
 import vm from 'node:vm';
 
 const dist = new URL('../dist/', import.meta.url);
-const read = name => readFileSync(new URL(name, dist), 'utf8');
-
-const core = new vm.Script(read('core.js'), { filename: 'isolane:core' });
-const chunks = readdirSync(new URL('lazy/', dist)).map(file => {
-  const name = file.replace(/\.js$/, '');
-  return { name, script: new vm.Script(read(`lazy/${file}`), { filename: `isolane:${name}` }) };
+const core = new vm.Script(readFileSync(new URL('core.js', dist), 'utf8'), {
+  filename: 'isolane:core',
 });
 
 /** Rejections of any context, by promise: what V8's PromiseRejectCallback tells a lane. */
@@ -48,9 +44,7 @@ export class Execution {
       now: () => this.now,
       isProxy: value => types.isProxy(value),
     });
-    const lazy = vm.runInContext('({})', this.context);
-    for (const { name, script } of chunks) lazy[name] = script.runInContext(this.context);
-    this.dispatch = core.runInContext(this.context)(natives, lazy);
+    this.dispatch = core.runInContext(this.context)(natives);
   }
 
   /** Evaluates script text in the tenant's realm. */

@@ -8,7 +8,7 @@ export const made = { __proto__: null };
 
 /** The exports of chunk `name`, the same for the whole life of the context. */
 export function use(name) {
-  return made[name] ?? (made[name] = lazy[name](core));
+  return made[name] ?? (made[name] = lazy(name));
 }
 
 function define(name, value, enumerable) {

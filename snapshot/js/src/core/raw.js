@@ -18,6 +18,9 @@ const getter = (object, name) => Object.getOwnPropertyDescriptor(object, name).g
 
 core.raw = {
   __proto__: null,
+  // `uncurry(method)` is `(self, ...args) => method.call(self, ...args)`, looking nothing up when it is called.
+  uncurry: FunctionProto.bind.bind(FunctionProto.call),
+
   Array,
   ArrayBuffer,
   BigInt,
@@ -70,8 +73,6 @@ core.raw = {
   DataViewByteOffset: getter(ViewProto, 'byteOffset'),
   ErrorProto: Error.prototype,
   ErrorStack: getter(new Error(), 'stack'),
-  FunctionBind: FunctionProto.bind,
-  FunctionCall: FunctionProto.call,
   FunctionToString: FunctionProto.toString,
   IteratorProto: Object.getPrototypeOf(Object.getPrototypeOf([][Symbol.iterator]())),
   JSONParse: JSON.parse,

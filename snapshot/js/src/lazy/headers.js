@@ -5,7 +5,7 @@
 
 import { brandInterface } from '../interface.js';
 import { append, makeList } from '../list.js';
-import { makePairIterable } from '../pair-iterator.js';
+import { defineIterator, KEY, makePairIteration, PAIR, VALUE } from '../pair-iterator.js';
 import {
   arraySort,
   getOwnPropertyDescriptor,
@@ -247,6 +247,22 @@ export class Headers {
     mutable(this);
     set(list, lower, text);
   }
+
+  entries() {
+    return iterate(this, PAIR);
+  }
+
+  forEach(callback, thisArg = undefined) {
+    forEach(this, callback, thisArg);
+  }
+
+  keys() {
+    return iterate(this, KEY);
+  }
+
+  values() {
+    return iterate(this, VALUE);
+  }
 }
 
 /** Changes the first one and drops the others, as the standard has it. */
@@ -266,7 +282,8 @@ function set(list, name, value) {
 }
 
 brandInterface(Headers, 'Headers');
-makePairIterable(Headers, 'Headers', (headers, index) => {
+defineIterator(Headers);
+const { forEach, iterate } = makePairIteration('Headers', (headers, index) => {
   const list = listBehind(headers);
   list.sorted ??= sortAndCombine(list);
   return list.sorted[index];
