@@ -32,7 +32,7 @@ from pools.protocol import (
     Ready,
     encode_frame,
 )
-from pools.sandbox import close_sandbox
+from pools.sandbox import close_files, close_system
 from pools.v8 import engine as v8_engine
 from pools.v8.isolate import Isolate
 from pools.watchdog import TurnWatch, Watchdog
@@ -54,15 +54,20 @@ class Host:
         self._lock = threading.Lock()
         self._lanes: list[Lane] = []
         self._page_bytes = resource.getpagesize()
+        self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
 
     def serve(self) -> None:
         """Run until the runner goes away."""
         config = self._config
         blob = _read_all(config.snapshot_fd)
         flags = v8_engine.flags_for(config.v8_flags, jitless=config.jitless)
-        engine = v8_engine.start(flags, blob)
+        walls: list[str] = []
+
+        def loaded() -> None:
+            walls.append(close_files(config.sandbox, config.writable_folders))
+
+        engine = v8_engine.start(flags, blob, loaded)
         self._check_snapshot(engine)
-        sandbox = close_sandbox(config.sandbox)
         watches = [TurnWatch() for _ in config.lane_fds]
         watchdog = Watchdog(watches, config.watch_ms, self._heartbeat)
         store = ProgramStore()
@@ -76,6 +81,8 @@ class Host:
                 target=self._run_lane, args=(lane,), name=f"lane-{number}", daemon=True
             ).start()
         threading.Thread(target=self._wait_for_runner, name="control", daemon=True).start()
+        walls.append(close_system(config.sandbox, may_write_files=bool(config.writable_folders)))
+        sandbox = "+".join(filter(None, walls)) or "off"
         self.send(Ready(os.getpid(), engine.version, sandbox))
         watchdog.run()
 
@@ -134,8 +141,7 @@ class Host:
             self._fail(f"The host uses {rss >> 20} MB, {limit_mb} MB are allowed")
 
     def _rss_bytes(self) -> int:
-        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - each second, in a sandbox
-            return int(file.read().split()[1]) * self._page_bytes
+        return int(os.pread(self._statm, 256, 0).split()[1]) * self._page_bytes
 
     def _fail(self, reason: str) -> None:
         try:

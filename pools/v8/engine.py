@@ -19,6 +19,8 @@ from pools.v8.callbacks import Callbacks
 from pools.v8.natives import Natives
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pools.v8.isolate import Isolate
 
 FLAGS: Final = (
@@ -101,7 +103,9 @@ class Engine:
         self.small_integers = [c.addressof(slots) + 8 * number for number in range(count)]
 
 
-def start(flags: tuple[str, ...], blob: bytes | None) -> Engine:
+def start(
+    flags: tuple[str, ...], blob: bytes | None, loaded: Callable[[], None] | None = None
+) -> Engine:
     """Start V8 in this process.
 
     Parameters
@@ -110,6 +114,8 @@ def start(flags: tuple[str, ...], blob: bytes | None) -> Engine:
         From :func:`flags_for`.
     blob
         The startup snapshot that all isolates of the process are born from; ``None`` only to build one.
+    loaded
+        Called when V8 has opened all the files that it needs and has no thread yet.
 
     Raises
     ------
@@ -128,6 +134,8 @@ def start(flags: tuple[str, ...], blob: bytes | None) -> Engine:
         raise EngineError(
             f"V8 can not read its ICU data at {icu}. Reinstall stpyv8=={v8.STPYV8_VERSION}."
         )
+    if loaded is not None:
+        loaded()
     return Engine(abi, blob, _start_platform(abi))
 
 

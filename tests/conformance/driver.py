@@ -33,7 +33,6 @@ from pools.protocol import (
     encode_frame,
 )
 
-
 DEFAULT_OPS = b'{"ops":{"fetch":[50,6],"timer":[10000,0],"console":[10000,1048576]}}'
 
 
@@ -68,6 +67,16 @@ class Result:
         """The handler's error."""
         found: dict[str, Any] = self.of("error")[-1][1]
         return found
+
+    @property
+    def attached(self) -> int:
+        """How many bytes came as attachments."""
+        return sum(map(len, self.attachments))
+
+    @property
+    def granted(self) -> int:
+        """How many bytes of credit came."""
+        return sum(record[2] for record in self.of("credit"))
 
     @property
     def logs(self) -> list[tuple[str, str]]:
@@ -144,6 +153,11 @@ class LaneUnderTest:
             self._receive()
         return result
 
+    def until_more(self, execution: int) -> Result:
+        """Read until the execution has produced anything more."""
+        before = len(self.results[execution].records)
+        return self.until(execution, lambda result: result.outcome or len(result.records) > before)
+
     def run(self, source: str | dict[str, str], payload: Any = None, **options: Any) -> Result:
         """Deploy, run one task, and return its result."""
         deploy = {key: options.pop(key) for key in ("main", "env", "caches") if key in options}
@@ -213,6 +227,8 @@ class HostUnderTest:
             env={**keep, "TZ": "UTC", "LC_ALL": "C.UTF-8"},
         )
         host = cls(process, ours)
+        if keep:  # coverage writes what it measured when the host ends
+            config.setdefault("writable_folders", [str(Path(__file__).parents[2])])
         ours.sendall(encode_frame(HostConfig(mode, lane_fds, snapshot_fd, **config)))
         theirs.close()
         os.close(snapshot_fd)

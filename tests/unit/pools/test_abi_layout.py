@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from elftools.elf.elffile import ELFFile
 
+from pools.errors import EngineError
 from pools.v8 import abi
 
 DECLARED: dict[str, type[ctypes.Structure]] = {
@@ -99,5 +100,5 @@ def test_no_structure_is_left_out() -> None:
 def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """A different STPyV8 would have other structures: it is refused by a sentence that names both versions."""
     monkeypatch.setattr(abi, "installed_version", lambda: "13.2.0.0")
-    with pytest.raises(abi.EngineError, match=r"STPyV8 13\.2\.0\.0 is installed.*13\.1\.201\.22"):
+    with pytest.raises(EngineError, match=r"STPyV8 13\.2\.0\.0 is installed.*13\.1\.201\.22"):
         abi.load()
