@@ -72,6 +72,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str = "auto"
     no_colour: bool = False
     snapshot_dir: Path = Path(".isolane")
+    host_writable_folders: list[str] = []
+    """Where hosts may write in spite of their sandbox: for tools that measure them."""
     host_environ: dict[str, str] = {}
     """The whole environment of isolate hosts: no secret of the runner's reaches them."""
 
@@ -283,8 +285,9 @@ def _derive(values: dict[str, Any], variables: Mapping[str, str]) -> None:
             str(initial),
             f"at most ISOLATE_HEAP_MAX_MB ({most}) is allowed",
         )
-    if "snapshot_dir" not in values:
-        cache = variables.get("XDG_CACHE_HOME") or f"{variables.get('HOME') or '.isolane'}/.cache"
-        values["snapshot_dir"] = Path(cache) / "isolane"
     coverage = {name: text for name, text in variables.items() if name.startswith("COVERAGE_")}
     values["host_environ"] = {"TZ": "UTC", "LC_ALL": "C.UTF-8"} | coverage
+    # Coverage writes what it measured when a host ends, into the folder of the project that is measured.
+    values["host_writable_folders"] = (
+        [str(Path(__file__).resolve().parents[1])] if coverage else []
+    )

@@ -49,6 +49,7 @@ def host_config(settings: Settings, process: HostProcess) -> HostConfig:
         v8_flags=settings.v8_flags,
         jitless=settings.v8_jitless,
         sandbox=settings.sandbox,
+        writable_folders=settings.host_writable_folders,
     )
 
 

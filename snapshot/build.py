@@ -55,7 +55,13 @@ def ensure_snapshot(directory: Path, v8_flags: str = "", *, jitless: bool = Fals
     """
     flags = v8_engine.flags_for(v8_flags, jitless=jitless)
     path = directory / f"snapshot-{identity_of(read_bundle(), flags)}.bin"
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SnapshotError(
+            f"The folder {directory} for the V8 snapshot can not be made ({error.strerror}). "
+            "Set SNAPSHOT_DIR to one that you can write to."
+        ) from error
     _check_owner(directory)
     if not path.exists():
         build_in_child(path, flags)
