@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
-from pools.protocol import Outcome, OutcomeKind
+from pools.protocol import ErrorInfo, Outcome, OutcomeKind
 from runner.errors import StreamError, ViolationError
 from runner.ops.registry import OpCall, Ops
 from runner.records import (
@@ -352,6 +352,9 @@ class Execution:
         """The execution has ended: whatever still hangs on it ends, too."""
         if self.outcome is not None:
             return
+        if outcome.error is None and (thrown := self.error) is not None:
+            error = ErrorInfo(thrown.name, thrown.message, thrown.stack)
+            outcome = Outcome(outcome.kind, error, outcome.usage)
         self.outcome = outcome
         if not self.answer.done():
             self.answer.set_result(outcome)

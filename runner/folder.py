@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from pools.protocol import OutcomeKind
 from runner.errors import DeploymentError
-from runner.ingress.answers import describe
+from runner.ingress.answers import problem_of
 from runner.sources import files_of, find_workers, read_source
 
 if TYPE_CHECKING:
@@ -105,9 +105,8 @@ class Folder:
         outcome = await execution.ended()
         if outcome.kind is OutcomeKind.NO_HANDLER:
             return
-        error = outcome.error or execution.error
-        reason = describe(error) if error is not None else outcome.kind.value
-        self._tell(f"{deployment.name} will not start: {reason}")
+        problem = problem_of(outcome, expose_errors=True)
+        self._tell(f"{deployment.name} will not start: {problem.message}")
 
     def _tell_once(self, name: str, text: str) -> None:
         if self._unreadable.get(name) != text:

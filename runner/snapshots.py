@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.errors import DeploymentError
+
 if TYPE_CHECKING:
     from runner.config import Settings
 
@@ -28,7 +30,17 @@ def open_snapshot(settings: Settings) -> int:
 
 
 def read_strip_tool() -> str:
-    """Return the worker that strips types."""
+    """Return the worker that strips types.
+
+    Raises
+    ------
+    DeploymentError
+        The bundle was made without it.
+
+    """
     from snapshot.bundle import read_bundle
 
-    return read_bundle().tools["strip-types"]
+    tool = read_bundle().tools.get("strip-types")
+    if tool is None:
+        raise DeploymentError("this build of Isolane has no tool for TypeScript")
+    return tool

@@ -61,7 +61,7 @@ class TypeStripper:
         payload = msgspec.Raw(msgspec.json.encode({"files": files}))
         execution = self._dispatcher.start(self._deployment(), encode_task(TaskEvent(payload)))
         outcome = await execution.ended()
-        error: Any = outcome.error or execution.error
+        error: Any = outcome.error
         if error is None and outcome.kind is OutcomeKind.OK:
             result = read_result(execution.result)
             if result.success:

@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
 
-    from pools.protocol import ErrorInfo, Outcome
+    from pools.protocol import Outcome
     from runner.config import Settings
     from runner.deployments import Deployment
     from runner.events.task import TaskResult
-    from runner.execution import Execution
-    from runner.records import Thrown
     from runner.spawn import HostProcess
 
 _INDENT = 2
@@ -68,7 +66,7 @@ async def run_task(
         event = encode_task(TaskEvent(payload, indent=_INDENT))
         execution = runner.dispatcher.start(deployment, event)
         outcome = await execution.ended()
-    failure = _failure(execution, outcome)
+    failure = _failure(outcome)
     result = read_result(execution.result)
     if failure is None and not result.success:
         failure = result.failure()
@@ -83,11 +81,11 @@ async def run_task(
     return Exit.OK if failure is None else Exit.FAILED
 
 
-def _failure(execution: Execution, outcome: Outcome) -> TaskFailure | None:
+def _failure(outcome: Outcome) -> TaskFailure | None:
     """Return why the execution failed, whatever the result says."""
     if outcome.kind is OutcomeKind.OK:
         return None
-    error: ErrorInfo | Thrown | None = outcome.error or execution.error
+    error = outcome.error
     reason = _REASONS.get(outcome.kind)
     if error is None or reason is not None:
         return TaskFailure(_reason_name(outcome.kind), reason or f"{outcome.kind}")

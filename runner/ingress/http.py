@@ -7,7 +7,7 @@ workers are found, nor where lanes are.
 from __future__ import annotations
 
 import asyncio
-import logging
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from pools.protocol import STREAM_WINDOW_BYTES, Outcome, OutcomeKind, Usage
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
 
-_log = logging.getLogger(__name__)
 _WATCH_AFTER_S: Final = 0.02
 """When a client is watched for leaving: most answers are there before."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -121,7 +120,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._loop = asyncio.get_running_loop()
-        self._started = self._loop.time()
+        self._started = perf_counter()
         self._request: Request | None = None
         self._deployment: Deployment | None = None
         self._execution: Execution | None = None
@@ -377,7 +376,7 @@ class Exchange:
                 status=0 if self._left and not self._answered else self._status,
                 worker=self._deployment.name if self._deployment else "",
                 request_id=self._request.id if self._request else "",
-                duration_ms=(self._loop.time() - self._started) * 1000,
+                duration_ms=(perf_counter() - self._started) * 1000,
                 outcome=outcome.kind if outcome else None,
                 problem=self._problem or _problem_text(execution),
                 usage=outcome.usage if outcome else Usage(),
@@ -389,5 +388,5 @@ def _problem_text(execution: Execution | None) -> str:
     """Say what went wrong in an execution whose client does not know."""
     if execution is None or execution.outcome is None:
         return ""
-    error = execution.outcome.error or execution.error
+    error = execution.outcome.error
     return describe(error) if error is not None else ""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from runner.ops.addresses import AddressPolicy
 
-_CONNECT_S: Final = 5.0
+CONNECT_S: Final = 5.0
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -41,7 +41,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         shown = f"{host}:{port}"
         try:
-            async with asyncio.timeout(_CONNECT_S):
+            async with asyncio.timeout(CONNECT_S):
                 addresses = await self._resolve(host, port)
                 allowed = [address for address in addresses if self._policy.allows(address)]
                 if not allowed:
@@ -49,10 +49,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 return await self._connect(allowed, port, local_address, socket_options)
         except TimeoutError:
             raise OpError(
-                "TypeError", f"fetch failed: no connection to {shown} within {_CONNECT_S:g} s"
+                "TypeError", f"fetch failed: no connection to {shown} within {CONNECT_S:g} s"
             ) from None
         except httpcore.ConnectError as error:
-            raise OpError("TypeError", f"fetch failed: {shown} {_why(error)}") from None
+            raise OpError("TypeError", f"fetch failed: {shown} {why_not(error)}") from None
 
     async def _resolve(self, host: str, port: int) -> list[str]:
         loop = asyncio.get_running_loop()
@@ -84,7 +84,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-def _why(error: httpcore.ConnectError) -> str:
+def why_not(error: httpcore.ConnectError) -> str:
     """Say why a connection could not be made; the operating system's text names our addresses, so it is not shown."""
     cause: BaseException | None = error
     while cause is not None:

@@ -15,7 +15,7 @@ import msgspec
 
 from pools.protocol import STREAM_WINDOW_BYTES
 from runner.errors import OpError, StreamError
-from runner.ops.connections import open_pool
+from runner.ops.connections import CONNECT_S, open_pool, why_not
 from runner.ops.decoding import ACCEPTED, decoder_for
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ _INLINE_WAIT_S: Final = 0.02
 """How long a response's head may wait for a small body, to come as one piece."""
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _NO_BODY: Final = frozenset({101, 103, 204, 205, 304})
-_TIMEOUTS: Final = {"connect": None, "read": _IDLE_S, "write": _IDLE_S, "pool": None}
+# The connect timeout is for the TLS handshake: what comes before has its own.
+_TIMEOUTS: Final = {"connect": CONNECT_S, "read": _IDLE_S, "write": _IDLE_S, "pool": None}
 # The connection's own business, and what lets a worker desynchronise a connection that others use after it.
 _NOT_SENT: Final = frozenset(
     {
@@ -331,6 +332,10 @@ def _failed(error: Exception) -> OpError:
     match error:
         case OpError():
             return error
+        case httpcore.ConnectTimeout():
+            why = f"no TLS connection within {CONNECT_S:g} s"
+        case httpcore.ConnectError():
+            why = f"the server {why_not(error)}"
         case httpcore.TimeoutException():
             why = f"nothing moved for {_IDLE_S:.0f} s"
         case httpcore.LocalProtocolError():
