@@ -288,6 +288,4 @@ def _derive(values: dict[str, Any], variables: Mapping[str, str]) -> None:
     coverage = {name: text for name, text in variables.items() if name.startswith("COVERAGE_")}
     values["host_environ"] = {"TZ": "UTC", "LC_ALL": "C.UTF-8"} | coverage
     # Coverage writes what it measured when a host ends, into the folder of the project that is measured.
-    values["host_writable_folders"] = (
-        [str(Path(__file__).resolve().parents[1])] if coverage else []
-    )
+    values["host_writable_folders"] = [str(Path(__file__).resolve().parents[1])] if coverage else []

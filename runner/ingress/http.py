@@ -258,6 +258,8 @@ class Exchange:
             body.cancel("the body is not wanted")
         if isinstance(checked, Problem):
             return checked
+        if self._left:
+            return None
         headers, has_body = checked
         self._answered = True
         self._status = answer.status
@@ -280,7 +282,7 @@ class Exchange:
         return None
 
     async def _tell(self, problem: Problem) -> None:
-        if self._answered:
+        if self._answered or self._left:
             return
         self._answered = True
         self._status = problem.status
