@@ -52,6 +52,7 @@ class Host:
         self._control = control
         self._config = config
         self._lock = threading.Lock()
+        self._ending = threading.Lock()
         self._lanes: list[Lane] = []
         self._page_bytes = resource.getpagesize()
         self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
@@ -118,24 +119,24 @@ class Host:
         try:
             lane.run()
         except ConnectionError:
-            end(0)  # the runner is gone
+            self._end(0)  # the runner is gone
         except Exception:  # noqa: BLE001 - a lane that fails must take its host along
             self._fail(f"A lane failed:\n{traceback.format_exc()}")
-        end(0)
+        self._end(0)
 
     def _wait_for_runner(self) -> None:
         """The runner says nothing more on the control socket; its end is the host's."""
         with contextlib.suppress(ConnectionError):
             while self._control.recv(4096):
                 pass
-        end(0)
+        self._end(0)
 
     def _heartbeat(self) -> None:
         rss = self._rss_bytes()
         try:
             self.send(Heartbeat(rss, [lane.stats() for lane in self._lanes]))
         except ConnectionError:
-            end(0)
+            self._end(0)
         limit_mb = self._config.rss_max_mb
         if limit_mb and rss > limit_mb << 20:
             self._fail(f"The host uses {rss >> 20} MB, {limit_mb} MB are allowed")
@@ -147,7 +148,12 @@ class Host:
         try:
             self.send(Failed(reason))
         finally:
-            end(1)
+            self._end(1)
+
+    def _end(self, code: int) -> None:
+        """End the process; of several threads that want to, the first one does."""
+        self._ending.acquire()  # for ever
+        end(code)
 
 
 def end(code: int) -> None:
