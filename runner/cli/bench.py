@@ -18,4 +18,8 @@ def main(options: argparse.Namespace) -> int:
         if error.name not in {"benchmarks", "benchmarks.main"}:
             raise
         raise UsageError("the benchmarks are in Isolane's repository, not in its package") from None
-    return int(benchmarks.main(options.scenario, as_json=options.json))
+    return int(
+        benchmarks.main(
+            options.scenario, as_json=options.json, rounds=options.rounds, quick=options.quick
+        )
+    )

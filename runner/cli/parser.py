@@ -95,6 +95,12 @@ def _milliseconds(text: str) -> int:
     return int(text)
 
 
+def _rounds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rounds")
+    return int(text)
+
+
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port (0 to 65535)")
@@ -151,8 +157,20 @@ def _version(command: argparse.ArgumentParser) -> None:
 
 
 def _bench(command: argparse.ArgumentParser) -> None:
-    command.add_argument("scenario", nargs="?", default="", metavar="SCENARIO", help="which one")
+    command.add_argument(
+        "scenario", nargs="?", default="", metavar="SCENARIO", help="which one (default: list them)"
+    )
     command.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    command.add_argument(
+        "--rounds",
+        metavar="N",
+        type=_rounds,
+        default=5,
+        help="how often everything is measured (default: 5)",
+    )
+    command.add_argument(
+        "--quick", action="store_true", help="a tenth of the work, for rough figures"
+    )
 
 
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {

@@ -1,0 +1,34 @@
+"""The scenarios by name. Each is imported only when it runs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from benchmarks.harness import Plan
+    from benchmarks.report import Findings
+
+SCENARIOS: Final = {
+    "floor": "engine time of a fresh-context execution against V8's own bare Context::New; cold starts",
+    "dispatch": "runner → host → fresh context → runner: 2 lanes, 8 in flight",
+}
+"""What each one measures."""
+
+
+def find_scenario(name: str) -> Callable[[Plan], Awaitable[Findings]]:
+    """Return a scenario's function.
+
+    Raises
+    ------
+    KeyError
+        There is none of this name.
+
+    """
+    if name not in SCENARIOS:
+        raise KeyError(name)
+    module = import_module(f"benchmarks.scenarios.{name}")
+    scenario: Callable[[Plan], Awaitable[Findings]] = module.run
+    return scenario

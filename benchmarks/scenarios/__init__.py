@@ -1,0 +1,1 @@
+"""One module for each scenario: ``async def run(plan) -> Findings``."""
