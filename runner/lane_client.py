@@ -23,6 +23,7 @@ from pools.protocol import (
     Turn,
     encode_frame,
 )
+from runner.corked import Corked
 from runner.errors import ViolationError
 from runner.execution import Execution
 
@@ -66,7 +67,7 @@ class LaneClient(asyncio.Protocol):
         self._caches = caches
         self._queue_timeout_s = queue_timeout_ms / 1000
         self._reader: FrameReader[Turn | CodeCache] = FrameReader(FromLane)
-        self._transport: asyncio.Transport | None = None
+        self._transport: Corked | None = None
         self._last = 0
         self._known: OrderedDict[str, int] = OrderedDict()
         self._known_bytes = 0
@@ -74,7 +75,7 @@ class LaneClient(asyncio.Protocol):
     # --- the socket -----------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        self._transport = Corked(cast("asyncio.Transport", transport))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

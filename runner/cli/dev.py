@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import shutil
@@ -96,12 +97,15 @@ async def _serve(
             _write_state(base)
             await folder.check(deployed)
             runner.fetch.open()
+            # What was made so far stays: collecting garbage need not look at it again.
+            gc.freeze()
             watching = asyncio.create_task(_watch(folder, wanted=watch), name="watch")
             await signals.wait()
             watching.cancel()
             await _drain(settings, ingress, server)
             await server.close()
-    (_STATE / "dev.json").unlink(missing_ok=True)
+    journal.flush()
+    _remove_state()
     return 0
 
 
@@ -124,3 +128,14 @@ def _write_state(base: str) -> None:
     _STATE.mkdir(mode=0o700, exist_ok=True)
     state = {"pid": os.getpid(), "http": base}
     (_STATE / "dev.json").write_text(json.dumps(state) + "\n", encoding="utf-8")
+
+
+def _remove_state() -> None:
+    """Take the word back, unless it is another's by now."""
+    path = _STATE / "dev.json"
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return
+    if state.get("pid") == os.getpid():
+        path.unlink(missing_ok=True)

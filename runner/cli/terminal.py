@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Final, TextIO
 
 from pools.protocol import OutcomeKind
@@ -18,19 +19,30 @@ _OF_LEVEL: Final = {"ERROR": "red", "WARN": "yellow", "DEBUG": "grey", "TRACE": 
 class TerminalJournal:
     """Writes to a terminal or a file; colours only on a terminal that wants them."""
 
-    def __init__(self, out: TextIO = sys.stdout, *, colours: bool = False) -> None:
+    def __init__(self, out: TextIO, *, colours: bool = False) -> None:
         self._out = out
         self._colours = colours
+        self._waiting: list[str] = []
 
     def line(self, text: str) -> None:
-        self._out.write(f"{text}\n")
-        self._out.flush()
+        """Write a line; those of one iteration of the loop go together."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self.flush)
+        self._waiting.append(text)
+
+    def flush(self) -> None:
+        if self._waiting:
+            text = "\n".join([*self._waiting, ""])
+            self._waiting.clear()
+            # Whoever read this may have left; the workers are served all the same.
+            with contextlib.suppress(OSError):
+                self._out.write(text)
+                self._out.flush()
 
     def console(self, deployment: Deployment, level: str, text: str) -> None:
         for line in text.splitlines() or [""]:
-            # A worker must not steer the terminal.
-            shown = "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line)
-            self.line(self._paint(_OF_LEVEL.get(level, ""), f"[{deployment.name}] {level} {shown}"))
+            text = f"[{deployment.name}] {level} {_harmless(line)}"
+            self.line(self._paint(_OF_LEVEL.get(level, ""), text))
 
     def event(self, line: EventLine) -> None:
         status = str(line.status) if line.status else "left"
@@ -41,7 +53,7 @@ class TerminalJournal:
         if line.outcome not in {None, OutcomeKind.OK}:
             text += f" {line.outcome}"
         if line.problem:
-            text += f": {line.problem}"
+            text += f": {_harmless(line.problem)}"
         colour = "red" if line.status >= 500 else "yellow" if line.status >= 400 else ""
         self.line(self._paint(colour, text))
 
@@ -49,3 +61,10 @@ class TerminalJournal:
         if not colour or not self._colours:
             return text
         return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+
+
+def _harmless(text: str) -> str:
+    """Return the text without what steers a terminal: it is a worker's."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in text)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from pools.protocol import STREAM_WINDOW_BYTES, Outcome, OutcomeKind, Usage
 from runner.errors import BusyError, NotResolvedError, StreamError
-from runner.events.fetch import read_request
+from runner.events.fetch import RequestIds, read_request
 from runner.execution import Response
 from runner.ingress.answers import Problem, check_response, describe, problem_of
 from runner.journal import EventLine
@@ -79,6 +79,7 @@ class HttpIngress:
         self.proxies = proxies
         self.max_body_bytes = max_body_bytes
         self.expose_errors = expose_errors
+        self.new_id = RequestIds()
         self.draining = False
         self.executions: set[Execution] = set()
         """Those that answer a request or go on after it."""
@@ -162,6 +163,7 @@ class Exchange:
                 scope["headers"],
                 trusted=client is not None and ingress.proxies.trusts(client[0]),
                 server=f"{server[0]}:{server[1]}" if server else "localhost",
+                new_id=ingress.new_id,
             )
             if ingress.draining:
                 return _DRAINING

@@ -10,12 +10,13 @@ import errno
 import logging
 import socket
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from runner.corked import Corked
 from runner.errors import AddressError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class _Protocol(HttpToolsProtocol):
     """Since when the head of a request is incomplete."""
 
     def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
+        super().connection_made(cast("Any", Corked(transport)))
         self.head_since = self.loop.time()
 
     def data_received(self, data: bytes) -> None:

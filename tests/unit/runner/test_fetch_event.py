@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runner.errors import NotResolvedError
-from runner.events.fetch import Request, read_request
+from runner.events.fetch import Request, RequestIds, read_request
 from runner.ingress.proxies import TrustedProxies
 
 
@@ -29,6 +29,7 @@ def read(*headers: tuple[str, str], trusted: bool = True, **changes: Any) -> Req
         raw,
         trusted=trusted,
         server=given["server"],
+        new_id=RequestIds(),
     )
 
 
@@ -113,7 +114,9 @@ def test_two_hosts_are_refused() -> None:
 
 def test_without_a_host_it_is_our_address() -> None:
     raw: list[tuple[bytes, bytes]] = []
-    request = read_request("GET", "http", "/", raw, trusted=False, server="10.0.0.1:80")
+    request = read_request(
+        "GET", "http", "/", raw, trusted=False, server="10.0.0.1:80", new_id=RequestIds()
+    )
     assert request.url == "http://10.0.0.1:80/"
 
 
