@@ -14,7 +14,7 @@ import msgspec
 
 from pools.base import WarmRealm
 from pools.errors import EngineError
-from pools.protocol import CodeCache, ErrorInfo, Outcome, OutcomeKind, Turn, Usage
+from pools.protocol import MAX_TURN_BYTES, CodeCache, ErrorInfo, Outcome, OutcomeKind, Turn, Usage
 from pools.v8.modules import ModuleGraph
 from pools.v8.realm import Code
 
@@ -36,6 +36,10 @@ _OUTCOMES: Final = {
 _NEVER_SETTLES: Final = ErrorInfo(
     "Error",
     "The handler can never settle: it waits for something, but no operation, timer or stream is pending",
+)
+_TOO_MUCH_AT_ONCE: Final = ErrorInfo(
+    "RangeError",
+    f"The worker produced more than {MAX_TURN_BYTES >> 20} MiB at once. Stream it, or make it smaller",
 )
 _NEVER_LOADS: Final = ErrorInfo(
     "Error",
@@ -196,6 +200,8 @@ class Execution:
             self._verdict = verdict or OutcomeKind.EXCEPTION
             return self._end(self._verdict, error, b"", [])
         records, attachments = self._with_uncaught(realm, taken.records), taken.attachments
+        if len(records) + sum(map(len, attachments)) > MAX_TURN_BYTES:
+            return self._end(OutcomeKind.EXCEPTION, _TOO_MUCH_AT_ONCE, b"", [])
         if error is not None:
             return self._end(OutcomeKind.INIT_ERROR, error, records, attachments)
         return self._judge(realm, taken, records, attachments)

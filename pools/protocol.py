@@ -19,6 +19,8 @@ import msgspec
 from pools.errors import ProtocolError
 
 MAX_FRAME_BYTES: Final = 128 << 20
+MAX_TURN_BYTES: Final = 64 << 20
+"""What JavaScript may hand out in one turn."""
 STREAM_WINDOW_BYTES: Final = 256 << 10
 STREAM_CHUNK_BYTES: Final = 64 << 10
 _LENGTH: Final = struct.Struct("<I")

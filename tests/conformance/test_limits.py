@@ -2,8 +2,8 @@
 
 import pytest
 
-from pools.protocol import Limits, OutcomeKind
-from tests.conformance.driver import DEFAULT_OPS, LaneUnderTest
+from pools.protocol import Limits, Mode, OutcomeKind
+from tests.conformance.driver import DEFAULT_OPS, LaneUnderTest, running_host
 
 CPU = Limits(cpu_ms=150, wall_ms=20_000, ops=DEFAULT_OPS)
 ROOMY = Limits(cpu_ms=20_000, wall_ms=30_000, ops=DEFAULT_OPS)
@@ -131,3 +131,14 @@ def test_ops_beyond_the_limit_are_rejected(lane: LaneUnderTest) -> None:
     assert result.kind is OutcomeKind.OP_LIMIT
     assert "fetch limit exceeded: fetch (3/2)" in result.error["message"]
     assert len(result.of("op")) == 2
+
+
+def test_a_result_that_is_too_large_is_an_exception(blob: bytes) -> None:
+    """It fits the heap, but no frame: the worker is told, and the host lives."""
+    with running_host(blob, Mode.PINNED, heap_max_mb=1000) as host:
+        result = host.lane.run(task("return 'x'.repeat(70 << 20)"), limits=ROOMY)
+        assert result.kind is OutcomeKind.EXCEPTION
+        assert result.outcome is not None
+        assert result.outcome.error is not None
+        assert "more than 64 MiB at once" in result.outcome.error.message
+        assert host.lane.evaluate("1") == 1
