@@ -38,7 +38,7 @@ def draw(report: Report, path: Path) -> None:
     longest = max((_lines_of(rows, panel) for panel in panels), default=0)
     figure = Figure(figsize=(4 + 4 * count, max(3.0, 1.2 + 0.28 * longest)), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{report.scenario}: medians and extremes of {report.rounds} rounds")
+    figure.suptitle(f"{report.scenario}: medians and extremes")
     axes: list[Any] = [figure.add_subplot(1, count, place + 1) for place in range(count)]
     for axis, (metric, unit) in zip(axes, panels, strict=False):
         _draw_rows(axis, [row for row in rows if row.metric == metric], f"{metric}, {unit}")

@@ -63,7 +63,6 @@ def _measure(scenario: str, plan: Plan) -> Report:
     return Report(
         scenario=scenario,
         machine=msgspec.structs.replace(machine, load_after=load_now()),
-        rounds=plan.rounds,
         quick=plan.quick,
         findings=findings,
     )

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 SCENARIOS: Final = {
     "floor": "engine time of a fresh-context execution against V8's own bare Context::New; cold starts",
     "dispatch": "runner → host → fresh context → runner: 2 lanes, 8 in flight",
+    "modes": "PINNED, POOLED, ONESHOT and warm contexts on the same load, 4 lanes",
+    "memory": "resident size over 100,000 executions in each mode, and of an idle isolate",
+    "run": "wall time of `isolane run` with a trivial task",
 }
 """What each one measures."""
 

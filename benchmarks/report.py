@@ -72,6 +72,8 @@ class Findings(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: list[Row]
     bars: list[Bar]
+    rounds: int
+    """How many measurements each row is the median of."""
     curves: list[Curve] = []
     notes: list[str] = []
     """What a reader must know to understand the figures."""
@@ -82,7 +84,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     scenario: str
     machine: Machine
-    rounds: int
     quick: bool
     findings: Findings
 
@@ -96,7 +97,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         whole = {
             "scenario": self.scenario,
             "machine": self.machine,
-            "rounds": self.rounds,
+            "rounds": found.rounds,
             "quick": self.quick,
             "rows": found.rows,
             "bars": found.bars,

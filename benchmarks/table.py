@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 def render(report: Report) -> str:
     """Return the whole report."""
     found = report.findings
-    how = f"{report.rounds} rounds" + (", quick: the figures are rough" if report.quick else "")
-    parts = [f"{report.scenario}: medians of {how}", report.machine.describe(), ""]
+    rounds = "one run" if found.rounds == 1 else f"medians of {found.rounds} rounds"
+    quick = ", quick: the figures are rough" if report.quick else ""
+    parts = [f"{report.scenario}: {rounds}{quick}", report.machine.describe(), ""]
     parts += render_rows(found.rows)
     if found.bars:
         parts += ["", *render_bars(found.bars)]

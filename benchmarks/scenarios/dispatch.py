@@ -51,4 +51,4 @@ async def run(plan: Plan) -> Findings:
     notes = [
         "runner: this process, the load included; hosts: all of them. Latency is from the start to the end seen by the runner."
     ]
-    return Findings(rows=measured.rows(), bars=bars, notes=notes)
+    return Findings(rows=measured.rows(), bars=bars, rounds=plan.rounds, notes=notes)

@@ -105,7 +105,7 @@ async def run(plan: Plan) -> Findings:
             for contender in contenders.values():
                 await contender()
             measured = await alternate(plan, contenders)
-    return Findings(rows=measured.rows(), bars=_bars(measured))
+    return Findings(rows=measured.rows(), bars=_bars(measured), rounds=plan.rounds)
 
 
 def _bars(measured: Measurements) -> list[Bar]:
