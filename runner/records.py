@@ -116,11 +116,16 @@ def decode_records(records: bytes) -> list[AnyRecord]:
     try:
         return _decoder.decode(records)
     except msgspec.DecodeError:
-        mended = _SURROGATES.sub(lambda match: rb"\ufffd" if match[1] else match[0], records)
+        mended = mend_surrogates(records)
     try:
         return _decoder.decode(mended)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ViolationError(f"records that are none: {error}") from error
+
+
+def mend_surrogates(text: bytes) -> bytes:
+    """Return JSON text with U+FFFD for the escapes of lone surrogates."""
+    return _SURROGATES.sub(lambda match: rb"\ufffd" if match[1] else match[0], text)
 
 
 def attachment_of(attachments: Sequence[bytes], index: int | None) -> bytes:

@@ -5,12 +5,18 @@ Must not know queues or command lines.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from runner.records import mend_surrogates
+
 if TYPE_CHECKING:
     from runner.records import Result
+
+
+_WRAPPED: Final = '{"success":true,"data":'
+"""How the core writes a result that the handler did not write itself."""
 
 
 class TaskEvent(
@@ -71,8 +77,15 @@ def read_result(result: Result | None) -> TaskResult:
     """Return what a task's execution ended with; one without a result is a success without data."""
     if result is None:
         return TaskResult(success=True)
+    text = result.json
     try:
-        return msgspec.json.decode(result.json, type=TaskResult)
+        return msgspec.json.decode(text, type=TaskResult)
     except msgspec.DecodeError:
-        # Lone surrogates or deep nesting: fine as JSON text, but not for us to look into.
-        return TaskResult(success=True, data=msgspec.Raw(result.json.encode()))
+        pass
+    # Lone surrogates: JSON by the letter, and the tenant's own; they only stand in the way of looking into it.
+    if text.startswith(_WRAPPED) and text.endswith("}"):
+        return TaskResult(success=True, data=msgspec.Raw(text[len(_WRAPPED) : -1].encode()))
+    try:
+        return msgspec.json.decode(mend_surrogates(text.encode()), type=TaskResult)
+    except msgspec.DecodeError:
+        return TaskResult(success=False, error="the result can not be read")

@@ -1,0 +1,160 @@
+"""The commands as users start them: processes of their own, real hosts, real HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+
+
+class Cli:
+    """Runs ``isolane`` in a folder of the test's own, with an environment that says no more than it must."""
+
+    def __init__(self, folder: Path, snapshots: Path) -> None:
+        self.folder = folder
+        kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+        self.environ = {"PATH": os.environ["PATH"], "SNAPSHOT_DIR": str(snapshots), **kept}
+
+    def command(self, *arguments: str | Path) -> list[str]:
+        return [sys.executable, "-m", "runner", *map(str, arguments)]
+
+    def __call__(
+        self, *arguments: str | Path, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environ | environ,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=30,
+            check=False,
+        )
+
+    def write(self, name: str, text: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+
+class Dev:
+    """A running ``isolane dev``: its lines, its address, its end."""
+
+    def __init__(self, cli: Cli, *arguments: str | Path, **environ: str) -> None:
+        self.process = subprocess.Popen(
+            cli.command("dev", *arguments, "--port", "0"),
+            cwd=cli.folder,
+            env=cli.environ | environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            start_new_session=True,
+        )
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self.url = self.wait_for("HTTP ").removeprefix("HTTP ")
+        self.port = int(self.url.rpartition(":")[2])
+        self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self.lines.append("<end>")
+            self._changed.notify_all()
+
+    def wait_for(self, text: str, timeout_s: float = 20) -> str:
+        """Return the first line that has the text."""
+
+        def find() -> str | None:
+            return next((line for line in self.lines if text in line), None)
+
+        with self._changed:
+            assert self._changed.wait_for(lambda: find() or "<end>" in self.lines, timeout_s), self.lines
+            found = find()
+        assert found is not None, "\n".join(self.lines)
+        return found
+
+    def get(self, worker: str, target: str = "/", method: str = "GET", **options: Any) -> httpx.Response:
+        headers = {"x-worker-name": worker, **options.pop("headers", {})}
+        return self.http.request(method, target, headers=headers, **options)
+
+    def hosts(self) -> list[int]:
+        """Return the processes of the isolate hosts."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return [int(child) for child in children]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.http.close()
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        code = self.process.wait(20)
+        self._reader.join(5)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
+
+
+@pytest.fixture(scope="session")
+def snapshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("snapshots")
+    folder.chmod(0o700)
+    return folder
+
+
+@pytest.fixture
+def cli(tmp_path: Path, snapshots: Path) -> Cli:
+    return Cli(tmp_path, snapshots)
+
+
+@pytest.fixture
+def dev(cli: Cli) -> Iterator[Callable[..., Dev]]:
+    """Start ``isolane dev``; it is stopped when the test ends."""
+    started: list[Dev] = []
+
+    def start(*arguments: str | Path, **environ: str) -> Dev:
+        started.append(Dev(cli, *arguments, **environ))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.stop()
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory: pytest.TempPathFactory, snapshots: Path) -> Iterator[Dev]:
+    """All examples, served once for the tests of a module."""
+    running = Dev(
+        Cli(tmp_path_factory.mktemp("examples"), snapshots), EXAMPLES, FETCH_ALLOW_PRIVATE_NETWORK="true"
+    )
+    yield running
+    assert running.stop() == 0
+
+
+def parse(text: str) -> Any:
+    return json.loads(text)
