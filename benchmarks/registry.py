@@ -16,6 +16,7 @@ SCENARIOS: Final = {
     "dispatch": "runner → host → fresh context → runner: 2 lanes, 8 in flight",
     "modes": "PINNED, POOLED, ONESHOT and warm contexts on the same load, 4 lanes",
     "memory": "resident size over 100,000 executions in each mode, and of an idle isolate",
+    "http": "requests through the front door: CPU time of the whole process tree, rate, latency",
     "run": "wall time of `isolane run` with a trivial task",
 }
 """What each one measures."""
