@@ -74,7 +74,9 @@ _OF_OUTCOME: Final[dict[OutcomeKind, Problem]] = {
     OutcomeKind.CPU_LIMIT: Problem(429, "the worker exceeded its CPU time limit", "CpuTimeLimit"),
     OutcomeKind.MEMORY_LIMIT: Problem(429, "the worker exceeded its memory limit", "MemoryLimit"),
     OutcomeKind.OP_LIMIT: Problem(429, "the worker made too many requests of its own", "OpLimit"),
-    OutcomeKind.WALL_CLOCK: Problem(504, "the worker exceeded its wall-clock time limit", "WallClockTimeout"),
+    OutcomeKind.WALL_CLOCK: Problem(
+        504, "the worker exceeded its wall-clock time limit", "WallClockTimeout"
+    ),
     OutcomeKind.TERMINATED: Problem(503, "the worker was ended", "Terminated", 1),
     OutcomeKind.ABORTED: Problem(503, "the request was given up", "Aborted", 1),
     OutcomeKind.BUSY: Problem(503, "too many requests at once", "Overloaded", 1),

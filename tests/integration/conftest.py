@@ -32,9 +32,7 @@ class Cli:
     def command(self, *arguments: str | Path) -> list[str]:
         return [sys.executable, "-m", "runner", *map(str, arguments)]
 
-    def __call__(
-        self, *arguments: str | Path, **environ: str
-    ) -> subprocess.CompletedProcess[str]:
+    def __call__(self, *arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.command(*arguments),
             cwd=self.folder,
@@ -92,12 +90,16 @@ class Dev:
             return next((line for line in self.lines if text in line), None)
 
         with self._changed:
-            assert self._changed.wait_for(lambda: find() or "<end>" in self.lines, timeout_s), self.lines
+            assert self._changed.wait_for(lambda: find() or "<end>" in self.lines, timeout_s), (
+                self.lines
+            )
             found = find()
         assert found is not None, "\n".join(self.lines)
         return found
 
-    def get(self, worker: str, target: str = "/", method: str = "GET", **options: Any) -> httpx.Response:
+    def get(
+        self, worker: str, target: str = "/", method: str = "GET", **options: Any
+    ) -> httpx.Response:
         headers = {"x-worker-name": worker, **options.pop("headers", {})}
         return self.http.request(method, target, headers=headers, **options)
 
@@ -150,7 +152,9 @@ def dev(cli: Cli) -> Iterator[Callable[..., Dev]]:
 def examples(tmp_path_factory: pytest.TempPathFactory, snapshots: Path) -> Iterator[Dev]:
     """All examples, served once for the tests of a module."""
     running = Dev(
-        Cli(tmp_path_factory.mktemp("examples"), snapshots), EXAMPLES, FETCH_ALLOW_PRIVATE_NETWORK="true"
+        Cli(tmp_path_factory.mktemp("examples"), snapshots),
+        EXAMPLES,
+        FETCH_ALLOW_PRIVATE_NETWORK="true",
     )
     yield running
     assert running.stop() == 0

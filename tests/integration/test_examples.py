@@ -26,16 +26,22 @@ def test_json_api(examples: Dev) -> None:
 
 
 def test_sse(examples: Dev) -> None:
-    with examples.http.stream("GET", "/?count=3&every=150", headers={"x-worker-name": "sse"}) as answer:
+    with examples.http.stream(
+        "GET", "/?count=3&every=150", headers={"x-worker-name": "sse"}
+    ) as answer:
         assert answer.headers["content-type"] == "text/event-stream"
-        arrived = [(time.monotonic(), line) for line in answer.iter_lines() if line.startswith("data")]
+        arrived = [
+            (time.monotonic(), line) for line in answer.iter_lines() if line.startswith("data")
+        ]
     assert [line for _, line in arrived] == [f'data: {{"tick":{number}}}' for number in (1, 2, 3)]
     # Each event left when it was made.
     assert arrived[-1][0] - arrived[0][0] > 0.2
 
 
 def test_sse_notices_that_the_client_left(examples: Dev) -> None:
-    with examples.http.stream("GET", "/?count=1000&every=20", headers={"x-worker-name": "sse"}) as answer:
+    with examples.http.stream(
+        "GET", "/?count=1000&every=20", headers={"x-worker-name": "sse"}
+    ) as answer:
         next(answer.iter_bytes())
     examples.wait_for("[sse] INFO the client left after")
 

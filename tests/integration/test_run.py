@@ -59,7 +59,10 @@ def test_the_payload_arrives_as_it_is(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("null.x;", "Task failed: TypeError: Cannot read properties of null (reading 'x')\n    at "),
+        (
+            "null.x;",
+            "Task failed: TypeError: Cannot read properties of null (reading 'x')\n    at ",
+        ),
         ("return {success: false, error: 'no luck'};", "Task failed: Error: no luck\n"),
         ("throw 'a string';", "a string"),
         ("await new Promise(() => {});", "can never settle"),
@@ -93,7 +96,10 @@ def test_what_does_not_compile_shows_file_line_and_column(cli: Cli) -> None:
 
 
 def test_typescript_keeps_its_lines(cli: Cli) -> None:
-    cli.write("lib.ts", "export interface Named {\n  name: string;\n}\nexport const shout = (n: Named): string => n.name.toUpperCase();\n")
+    cli.write(
+        "lib.ts",
+        "export interface Named {\n  name: string;\n}\nexport const shout = (n: Named): string => n.name.toUpperCase();\n",
+    )
     cli.write(
         "t.ts",
         "import { type Named, shout } from './lib.ts';\n\ntype Payload = Named & { fail?: boolean };\n\nexport default {\n"
@@ -126,7 +132,9 @@ def test_json_is_the_whole_result_in_one_line(cli: Cli) -> None:
     assert "t.js:3:" in error["stack"]
 
 
-@pytest.mark.parametrize("body", ["for (;;);", "await new Promise((done) => setTimeout(done, 60_000));"])
+@pytest.mark.parametrize(
+    "body", ["for (;;);", "await new Promise((done) => setTimeout(done, 60_000));"]
+)
 def test_the_timeout_bounds_cpu_and_clock(cli: Cli, body: str) -> None:
     cli.write("t.js", task(body))
     done = cli("run", "t.js", "--timeout", "300")
