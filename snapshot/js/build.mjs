@@ -34,6 +34,27 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = resolve(process.argv[2] ?? here);
 const dist = join(root, 'dist');
 
+/** What whatwg-url is given instead of packages, and of a module, that bring more than it needs. */
+const stands = {
+  plugin: {
+    name: 'stands',
+    setup(it) {
+      it.onResolve({ filter: /./ }, ({ importer, path }) => {
+        const stand = importer.includes('/node_modules/whatwg-url/')
+          ? stands.files[path]
+          : undefined;
+        return stand && { path: join(root, 'src', 'url', stand) };
+      });
+    },
+  },
+  files: {
+    './encoding': 'utf8.js',
+    '@exodus/bytes/encoding.js': 'bytes.js',
+    '@exodus/bytes/whatwg.js': 'bytes.js',
+    tr46: 'tr46.js',
+  },
+};
+
 function options(source) {
   return {
     format: 'esm',
@@ -54,6 +75,7 @@ function options(source) {
     // what collides, `URL` to `URL2`: core.js names each interface it exposes.)
     minifyWhitespace: true,
     minifySyntax: true,
+    plugins: [stands.plugin],
     legalComments: 'none',
     logLevel: 'warning',
   };

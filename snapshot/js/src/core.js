@@ -16,6 +16,7 @@ import {
 import { made, use } from './core/chunks.js';
 import { dispatch } from './core/dispatch.js';
 import {
+  birth,
   environment,
   event,
   fail,
@@ -24,6 +25,7 @@ import {
   setSending,
   stopped,
   waitUntil,
+  whenStuck,
 } from './core/execution.js';
 import { complete, eventRequest, settle } from './core/handlers.js';
 import { limitError, limitOf } from './core/limits.js';
@@ -36,6 +38,7 @@ import { shapes, warm } from './core/warm.js';
 Object.assign(core, {
   attach,
   BYTES,
+  birth: () => birth,
   bodyOf,
   complete,
   emit,
@@ -66,6 +69,7 @@ Object.assign(core, {
   TEXT,
   use,
   waitUntil,
+  whenStuck,
 });
 
 core.shapes = shapes;

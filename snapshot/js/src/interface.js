@@ -33,5 +33,7 @@ export function brandInterface(constructor, name) {
   makeEnumerable(constructor.prototype);
   tag.value = name;
   defineProperty(constructor.prototype, symbolToStringTag, tag);
+  // The bundler renames classes that speak of themselves.
+  if (constructor.name !== name) defineProperty(constructor, 'name', tag);
   return constructor;
 }

@@ -43,6 +43,18 @@ export function isError(value) {
   return isObject(value) && inheritsFrom(value, errorProto);
 }
 
+/** The name of an error, or an empty string. */
+export function nameOfError(error) {
+  const name = core.made['dom-exception']?.partsOf(error)?.name ?? dataOf(error, 'name');
+  return typeof name === 'string' ? name : '';
+}
+
+/** The message of an error, or an empty string. */
+export function messageOfError(error) {
+  const message = core.made['dom-exception']?.partsOf(error)?.message ?? dataOf(error, 'message');
+  return typeof message === 'string' ? message : '';
+}
+
 /** Frames of the core's own scripts mean nothing to a tenant. */
 function withoutOurFrames(stack) {
   let kept = '';

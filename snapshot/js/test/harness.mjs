@@ -180,6 +180,7 @@ export async function inWorker(body, options = {}) {
     {},
     options,
   );
+  while (execution.next !== undefined) await execution.tick(execution.next);
   if (execution.error !== undefined) {
     throw new Error(
       `${execution.error.name}: ${execution.error.message}\n${execution.error.stack}`,

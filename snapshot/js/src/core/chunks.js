@@ -27,7 +27,7 @@ function define(name, value, enumerable) {
  * under the same name, when it is first read. One function is getter and setter: each closure in the
  * snapshot is paid for by every context.
  */
-export function defineLazy(chunk, name, enumerable = false) {
+export function defineLazy(chunk, name, enumerable) {
   const accessor = function (value) {
     return define(name, arguments.length === 0 ? use(chunk)[name] : value, enumerable);
   };

@@ -24,6 +24,8 @@ let waiting = 0;
 /** Reasons to expect another turn: ops on their way, streams that wait for chunks or credit. */
 let holds = 0;
 let stopReason;
+/** What to fail with when nothing can happen any more, if not with the lane's own words. */
+let stuckError = null;
 
 export function begin(eventJson, environment, limitsJson, body, now) {
   event = parseJSON(eventJson);
@@ -36,6 +38,7 @@ export function begin(eventJson, environment, limitsJson, body, now) {
   waiting = 0;
   holds = 0;
   stopReason = undefined;
+  stuckError = null;
   setLimits(limitsJson);
   resetLog();
 }
@@ -89,6 +92,11 @@ export function fail(error) {
   emit(`["error",${use('describe').describe(error)}]`);
 }
 
+/** Gives a reason to fail for when the execution is found to be stuck. */
+export function whenStuck(error) {
+  stuckError = error;
+}
+
 /** Keeps the execution going until `promise` settles. */
 export async function waitUntil(promise) {
   const mine = event;
@@ -119,6 +127,10 @@ export function report() {
   if (settled && waiting === 0) return take(`D${outcome}`);
   if (next >= 0) return take(`P${next}`);
   if (holds > 0) return take('P');
+  if (outcome === '' && stuckError !== null) {
+    fail(stuckError);
+    return report();
+  }
   if (!settled) return take('I');
   // What is left are promises given to waitUntil that nothing can settle any more: the client has its
   // answer, so this is the tenant's to know, not an outcome.

@@ -7,6 +7,9 @@ import { Response } from './response.js';
 
 // Methods of a literal, so that they are no constructors; each has the length that WebIDL gives it.
 const operations = {
+  addEventListener(type, callback, options = undefined) {
+    use('events').addGlobal(type, callback, options);
+  },
   atob(data) {
     return use('base64').atob(data, arguments.length);
   },
@@ -19,11 +22,17 @@ const operations = {
   clearTimeout(id = undefined) {
     use('timers').clear(id);
   },
+  dispatchEvent(event) {
+    return use('events').dispatchGlobal(event);
+  },
   fetch(input, init = undefined) {
     return use('fetch').fetch(input, init, arguments.length);
   },
   queueMicrotask(callback) {
     use('microtasks').queueMicrotask(callback);
+  },
+  removeEventListener(type, callback, options = undefined) {
+    use('events').removeGlobal(type, callback, options);
   },
   reportError(error) {
     use('uncaught').report(error);
@@ -45,9 +54,18 @@ defineGlobal('Request', Request, false);
 defineGlobal('Response', Response, false);
 defineGlobal('self', globalThis, true);
 
-const lazily = {
-  console: ['console'],
+/** Interfaces by their chunk. */
+const interfaces = {
+  abort: ['AbortController', 'AbortSignal'],
+  blob: ['Blob', 'File'],
+  crypto: ['Crypto'],
+  'dom-exception': ['DOMException'],
+  encoding: ['TextDecoder', 'TextDecoderStream', 'TextEncoder', 'TextEncoderStream'],
+  events: ['CustomEvent', 'ErrorEvent', 'Event', 'EventTarget', 'PromiseRejectionEvent'],
+  formdata: ['FormData'],
   headers: ['Headers'],
+  performance: ['Performance'],
+  platform: ['Navigator'],
   streams: [
     'ByteLengthQueuingStrategy',
     'CountQueuingStrategy',
@@ -63,8 +81,16 @@ const lazily = {
     'WritableStreamDefaultController',
     'WritableStreamDefaultWriter',
   ],
+  url: ['URL', 'URLSearchParams'],
 };
 
-for (const [chunk, names] of Object.entries(lazily)) {
-  for (const name of names) defineLazy(chunk, name);
+for (const [chunk, names] of Object.entries(interfaces)) {
+  for (const name of names) defineLazy(chunk, name, false);
 }
+
+defineLazy('console', 'console', false);
+defineLazy('crypto', 'crypto', true);
+defineLazy('environment', 'env', false);
+defineLazy('performance', 'performance', true);
+defineLazy('platform', 'navigator', true);
+defineLazy('platform', 'scheduler', true);

@@ -1,7 +1,15 @@
 // The walk through a value. Nothing here runs tenant code.
 
 import { append } from '../list.js';
-import { dataOf, isError, isObject, ownProperty, stackOf } from '../looking.js';
+import {
+  dataOf,
+  isError,
+  isObject,
+  messageOfError,
+  nameOfError,
+  ownProperty,
+  stackOf,
+} from '../looking.js';
 import {
   arrayBufferByteLength,
   bigIntValueOf,
@@ -220,10 +228,9 @@ export class Inspector {
 /** What an error says of itself: its stack, with name and message as they are now. */
 export function errorText(error) {
   const stack = stackOf(error);
-  const name = dataOf(error, 'name');
-  const message = dataOf(error, 'message');
-  const title = typeof name === 'string' && name !== '' ? name : 'Error';
-  const headline = typeof message === 'string' && message !== '' ? `${title}: ${message}` : title;
+  const title = nameOfError(error) || 'Error';
+  const message = messageOfError(error);
+  const headline = message === '' ? title : `${title}: ${message}`;
   if (stack === '') return `[${headline}]`;
   return stringIncludes(stack, '\n') || stringStartsWith(stack, title)
     ? stack

@@ -1,6 +1,6 @@
 // A thrown value as JSON text for the runner: `{"name", "message", "stack"}`.
 
-import { dataOf, isError, stackOf } from '../looking.js';
+import { isError, messageOfError, nameOfError, stackOf } from '../looking.js';
 import { stringSlice } from '../primordials.js';
 
 const { quote, use } = core;
@@ -19,11 +19,5 @@ function json(name, message, stack) {
 export function describe(value) {
   if (typeof value === 'string') return json('', value, '');
   if (!isError(value)) return json('', use('inspect').inspect(value), '');
-  const name = dataOf(value, 'name');
-  const message = dataOf(value, 'message');
-  return json(
-    typeof name === 'string' ? name : 'Error',
-    typeof message === 'string' ? message : '',
-    stackOf(value),
-  );
+  return json(nameOfError(value) || 'Error', messageOfError(value), stackOf(value));
 }

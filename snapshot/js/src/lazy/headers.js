@@ -179,7 +179,8 @@ function mutable(headers) {
   return list;
 }
 
-let isHeaders;
+/** Whether a value is a Headers. */
+export let isHeaders;
 let listBehind;
 let isImmutable;
 const internally = { __proto__: null };
@@ -189,7 +190,7 @@ export class Headers {
   #immutable = false;
 
   static {
-    isHeaders = value => #list in value;
+    isHeaders = value => isObject(value) && #list in value;
     listBehind = headers => headers.#list;
     isImmutable = headers => headers.#immutable;
   }

@@ -5,7 +5,7 @@ export { rows } from '../inspect/table.js';
 
 import { errorText, Inspector } from '../inspect/inspector.js';
 import { className } from '../inspect/kinds.js';
-import { dataOf, isError, isObject } from '../looking.js';
+import { isError, isObject, messageOfError } from '../looking.js';
 
 const { isProxy } = core.natives;
 
@@ -23,8 +23,7 @@ export function inspectThrown(value) {
 export function messageOf(value) {
   if (typeof value === 'string') return value;
   if (!isError(value)) return inspect(value);
-  const message = dataOf(value, 'message');
-  return typeof message === 'string' ? message : errorText(value);
+  return messageOfError(value) || errorText(value);
 }
 
 /** What a value is, in a few words, for messages to whom passed it: "undefined", "an object Foo". */

@@ -15,7 +15,7 @@ import {
   WritableStreamDefaultController,
   WritableStreamDefaultWriter,
 } from 'web-streams-polyfill';
-import { symbolHasInstance, uncurry } from '../primordials.js';
+import { getOwnPropertyDescriptor, symbolHasInstance, uncurry } from '../primordials.js';
 
 export {
   ByteLengthQueuingStrategy,
@@ -33,16 +33,31 @@ export {
   WritableStreamDefaultWriter,
 };
 
+function getterOf(constructor, name) {
+  return getOwnPropertyDescriptor(constructor.prototype, name).get;
+}
+
 // Taken here, where nobody can have changed them: a tenant sees the classes after this.
 const readMethod = uncurry(ReadableStreamDefaultReader.prototype.read);
 const cancelReaderMethod = uncurry(ReadableStreamDefaultReader.prototype.cancel);
 const cancelMethod = uncurry(ReadableStream.prototype.cancel);
 const pipeThroughMethod = uncurry(ReadableStream.prototype.pipeThrough);
 const teeMethod = uncurry(ReadableStream.prototype.tee);
+const readableMethod = uncurry(getterOf(TransformStream, 'readable'));
+const writableMethod = uncurry(getterOf(TransformStream, 'writable'));
 const isInstance = uncurry(Function.prototype[symbolHasInstance]);
 
 export function isReadableStream(value) {
   return isInstance(ReadableStream, value);
+}
+
+/** Whether a value is a stream of any kind. */
+export function isStream(value) {
+  return (
+    isInstance(ReadableStream, value) ||
+    isInstance(WritableStream, value) ||
+    isInstance(TransformStream, value)
+  );
 }
 
 /** Whether a stream was ever read from or cancelled. The package keeps the standard's slots as properties. */
@@ -77,6 +92,14 @@ export async function cancelStream(stream, reason) {
 
 export function tee(stream) {
   return teeMethod(stream);
+}
+
+export function readableOf(transform) {
+  return readableMethod(transform);
+}
+
+export function writableOf(transform) {
+  return writableMethod(transform);
 }
 
 /** A stream with the contents of another, which is locked and disturbed from now on. */

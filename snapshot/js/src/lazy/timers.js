@@ -98,6 +98,12 @@ export function setInterval(callback, delay, args) {
   return start(callback, delay, args, true, 'setInterval');
 }
 
+/** A timer of the platform's own, which keeps nothing alive and counts for nothing. */
+export function background(callback, delay) {
+  const timer = { id: 0, callback, args: [], every: -1, due: 0, age: 0, cancelled: false };
+  schedule(timer, delay);
+}
+
 /** Ends a timer of either kind. An unknown id is nothing to speak of. */
 export function clear(id) {
   const timer = mapGet(byId, typeof id === 'number' ? id : id | 0);
