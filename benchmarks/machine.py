@@ -1,13 +1,17 @@
-"""The machine that figures come from, and how busy it was."""
+"""What figures come from: the machine, how busy it was, and which build of Isolane ran on it."""
 
 from __future__ import annotations
 
 import os
 import platform
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
+
+from runner.config import load_settings
+from snapshot.build import ensure_snapshot
 
 _PREFIXES = ("CONTEXT_", "CPU_TIME_", "ISOLATE_", "LIMIT_", "MAX_", "V8_", "WALL_", "WORKER_")
 """Variables of Isolane that change what is measured."""
@@ -22,6 +26,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     kernel: str
     python: str
     stpyv8: str
+    commit: str
+    """With a ``+`` when files differ from it; empty outside of a repository."""
+    snapshot_kb: int
+    """Size of V8's startup snapshot: what an isolate costs depends on it."""
     settings: dict[str, str]
     """Isolane's variables in the environment: they hold for all contenders that do not set them themselves."""
     load_before: tuple[float, ...]
@@ -32,7 +40,9 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         settings = "".join(f"\n{name}={value}" for name, value in self.settings.items())
         return (
             f"{self.cpu}, {self.cores} cores, {self.memory_mb} MB, Linux {self.kernel}, Python {self.python}, "
-            f"STPyV8 {self.stpyv8}; load {_loads(self.load_before)} before, {_loads(self.load_after)} after{settings}"
+            f"STPyV8 {self.stpyv8}\n"
+            f"commit {self.commit or '-'}, snapshot {self.snapshot_kb:,} kB; "
+            f"load {_loads(self.load_before)} before, {_loads(self.load_after)} after{settings}"
         )
 
 
@@ -45,6 +55,8 @@ def look_at_machine() -> Machine:
         kernel=platform.release(),
         python=platform.python_version(),
         stpyv8=version("stpyv8"),
+        commit=_commit(),
+        snapshot_kb=_snapshot_kb(),
         settings={name: os.environ[name] for name in sorted(os.environ) if _counts(name)},
         load_before=load_now(),
     )
@@ -56,6 +68,23 @@ def load_now() -> tuple[float, ...]:
 
 def _counts(name: str) -> bool:
     return name.startswith(_PREFIXES)
+
+
+def _commit() -> str:
+    """Return what git says of the folder that this file is in."""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    try:
+        result = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return result.stdout.strip()
+
+
+def _snapshot_kb() -> int:
+    settings = load_settings()
+    return ensure_snapshot(settings.snapshot_dir, settings.v8_flags).stat().st_size // 1000
 
 
 def _loads(loads: tuple[float, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import time
@@ -30,11 +31,12 @@ def rss_bytes(pid: int) -> int:
 
 
 def tree_of(pid: int) -> list[int]:
-    """Return a process and all its descendants."""
+    """Return a process and all its descendants; some may be gone when it returns."""
     found = [pid]
     for parent in found:
-        for task in Path(f"/proc/{parent}/task").iterdir():
-            found += map(int, (task / "children").read_text("ascii").split())
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            for task in Path(f"/proc/{parent}/task").iterdir():
+                found += map(int, (task / "children").read_text("ascii").split())
     return found
 
 

@@ -18,6 +18,7 @@ from benchmarks.client import Job, Took
 from benchmarks.errors import BenchmarkError, WrongAnswerError
 from benchmarks.processes import CpuMeter, tree_of
 from benchmarks.report import CPU, HOSTS_CPU, P50, P99, RATE, RUNNER_CPU
+from runner.config import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,7 @@ class Server:
         self.port = 0
 
     async def __aenter__(self) -> Self:
+        snapshots = load_settings().snapshot_dir.absolute()
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         (folder / "workers").mkdir()
         for name, source in self._workers.items():
@@ -63,7 +65,7 @@ class Server:
                 "--port",
                 "0",
                 cwd=folder,
-                env={**os.environ, **self._settings},
+                env={**os.environ, **self._settings, "SNAPSHOT_DIR": f"{snapshots}"},
                 stdout=log,
                 stderr=log,
             )
