@@ -41,7 +41,7 @@ class DevServer:
                 server = cls(process, line.split()[1])
                 server.wait_until_it_answers()
                 return server
-        process.wait(10)
+        process.communicate(timeout=10)
         raise AssertionError("".join(seen))
 
     def wait_until_it_answers(self) -> None:

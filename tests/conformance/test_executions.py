@@ -286,7 +286,14 @@ class TestIsolation:
         assert {"fetch", "URL", "Response", "console", "setTimeout", "structuredClone"} <= set(
             names
         )
-        assert not {"SharedArrayBuffer", "Atomics", "natives", "lazy", "dispatch"} & set(names)
+        assert not {"SharedArrayBuffer", "natives", "lazy", "dispatch"} & set(names)
+
+    def test_no_clock_can_be_built_of_shared_memory(self, lane: LaneUnderTest) -> None:
+        """Neither by a constructor that is hidden, nor by waiting."""
+        shared = "new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer"
+        wait = f"Atomics.wait(new Int32Array({shared}), 0, 0, 10)"
+        body = f"try {{ {wait}; return 'waited' }} catch (e) {{ return e.name }}"
+        assert lane.run(task(body)).data == "TypeError"
 
     def test_warm_contexts_keep_state_and_only_then(self, lane: LaneUnderTest, mode: Mode) -> None:
         """CONTEXT_REUSE=warm runs the next execution of a deployment in the same context."""
