@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from runner.admission import Admission
@@ -39,6 +38,8 @@ class LazyFetch:
 
     def open(self) -> Fetch:
         if self._fetch is None:
+            from importlib.metadata import version
+
             from runner.ops.addresses import AddressPolicy
             from runner.ops.fetch import Fetch
 

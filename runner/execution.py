@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 _BODY: Final = 0
 """The streams of the event itself: inbound the request's body, outbound the response's."""
 _MAX_INLINE_BYTES: Final = 1 << 20
+_MAX_OPS: Final = 1_000_000
 _LEVELS: Final = frozenset({"ERROR", "WARN", "INFO", "DEBUG", "TRACE"})
 
 Sidelined = Op | Abort | Chunk | End | Fail | Credit | Cancel | Log | Result | Error
@@ -332,16 +333,18 @@ class Execution:
             self.outbound(stream).finish(error)
 
     def _take_op(self, record: Op, attachments: list[bytes]) -> None:
-        if record.id != self._op_id + 1:
+        if record.id != self._op_id + 1 or record.id > _MAX_OPS:
             raise ViolationError(f"op {record.id} after op {self._op_id}")
         self._op_id = record.id
+        attachment = attachment_of(attachments, record.attachment)
+        if not self._ops.knows(record.name):
+            error = {"name": "TypeError", "message": f"there is no op {record.name[:64]!r}"}
+            self.deliver("reject", record.id, error)
+            return
         count = self._op_counts[record.name] = self._op_counts.get(record.name, 0) + 1
         self._ops.check(record.name, count)
-        call = OpCall(
-            self, record.id, record.name, record.args, attachment_of(attachments, record.attachment)
-        )
-        task = self._ops.start(call)
-        self._running[record.id] = task
+        call = OpCall(self, record.id, record.name, record.args, attachment)
+        task = self._running[record.id] = self._ops.start(call)
         task.add_done_callback(lambda _: self._running.pop(call.id, None))
 
     def _answer(self, answer: Answer) -> None:

@@ -101,6 +101,12 @@ def _rounds(text: str) -> int:
     return int(text)
 
 
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 up")
+    return int(text)
+
+
 def _port(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port (0 to 65535)")
@@ -158,19 +164,11 @@ def _version(command: argparse.ArgumentParser) -> None:
 
 def _bench(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "scenario", nargs="?", default="", metavar="SCENARIO", help="which one (default: list them)"
+        "scenario", nargs="?", default="", metavar="SCENARIO", help="which one; none: list them"
     )
     command.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    command.add_argument(
-        "--rounds",
-        metavar="N",
-        type=_rounds,
-        default=5,
-        help="how often everything is measured (default: 5)",
-    )
-    command.add_argument(
-        "--quick", action="store_true", help="a tenth of the work, for rough figures"
-    )
+    command.add_argument("--rounds", metavar="N", type=_count, help="how often each is measured")
+    command.add_argument("--quick", action="store_true", help="less of everything, for a look")
 
 
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runner.ingress.answers import Headers
     from runner.ingress.proxies import TrustedProxies
     from runner.journal import Journal
+    from runner.streams import InboundStream
 
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
@@ -109,6 +110,7 @@ class Exchange:
         "_send",
         "_started",
         "_status",
+        "_streamed",
         "_task",
         "_watcher",
     )
@@ -132,6 +134,7 @@ class Exchange:
         self._status = 0
         self._problem = ""
         self._body_size = 0
+        self._streamed: InboundStream | None = None
         self._watcher: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -146,6 +149,8 @@ class Exchange:
                 self._watcher.cancel()
             if self._task is not None:
                 self._task.cancel()
+            if self._streamed is not None:
+                self._streamed.close(StreamError("AbortError", "the request is over"))
             self._finished = True
             self._settle()
 
@@ -321,7 +326,7 @@ class Exchange:
 
     async def _pump(self, execution: Execution, message: dict[str, Any]) -> None:
         """Send the request's body to the worker as it comes, then watch the client."""
-        stream = execution.request_body
+        stream = self._streamed = execution.request_body
         while message["type"] == "http.request":
             await stream.write(message["body"])
             if not message["more_body"]:

@@ -96,6 +96,9 @@ class Ops:
             return 1 << 62, 1 << 62
         return (limit.total or 1 << 62) + 10, (limit.at_once or 1 << 62) + STREAM_CHUNK_BYTES
 
+    def knows(self, name: str) -> bool:
+        return name in self._handlers
+
     def check(self, name: str, count: int) -> None:
         """Refuse the ``count``-th op of a name in an execution: the core rejects such ops itself.
 
@@ -117,12 +120,8 @@ class Ops:
         return task
 
     async def _run(self, call: OpCall) -> None:
-        handler = self._handlers.get(call.name)
-        if handler is None:
-            call.reject("TypeError", f"there is no op {call.name[:64]!r}")
-            return
         try:
-            await handler(call)
+            await self._handlers[call.name](call)
         except (OpError, StreamError) as error:
             call.reject(error.name, error.message)
         except ViolationError as error:
