@@ -27,6 +27,7 @@ check: setup ## all that CI demands: format, lint, imports, types, JavaScript, t
 	@echo "imports" && .ci/quiet $(BIN)/lint-imports
 	@echo "types"   && .ci/quiet $(BIN)/mypy
 	@echo "js"      && .ci/quiet $(BIN)/python -m snapshot.bundle --lint
+	@echo "js tests" && .ci/quiet $(BIN)/python -m snapshot.bundle --test
 	@echo "tests"   && $(BIN)/pytest --cov --cov-report=term:skip-covered
 
 bench: setup ## run benchmark S=scenario

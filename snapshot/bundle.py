@@ -88,6 +88,12 @@ def lint(js: Path = JS, *, fix: bool = False) -> None:
     )
 
 
+def run_tests(js: Path = JS) -> None:
+    """Run the sources' own tests against dist; raises BundleBuildError with what failed."""
+    flags = ["--experimental-vm-modules", "--no-warnings", "--test", "--test-reporter=dot"]
+    _node(js, "testing snapshot/js", *flags, "test/*.test.mjs")
+
+
 def _install_packages(js: Path) -> None:
     lock = js / "package-lock.json"
     made_of = js / "node_modules" / ".made-of.sha256"
@@ -162,10 +168,13 @@ def main(arguments: list[str] | None = None, js: Path = JS) -> int:
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--lint", action="store_true", help="check the sources")
     action.add_argument("--fix", action="store_true", help="format the sources")
+    action.add_argument("--test", action="store_true", help="run the sources' own tests")
     options = parser.parse_args(arguments)
     try:
         if options.lint or options.fix:
             lint(js, fix=options.fix)
+        elif options.test:
+            run_tests(js)
         elif not has_sources(js):
             print("bundle: there is no snapshot/js/src/core.js to build", file=sys.stderr)
             return 1

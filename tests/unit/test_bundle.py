@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from snapshot import bundle
-from snapshot.bundle import JS, Bundle, build, has_sources, lint, main, read_bundle
+from snapshot.bundle import JS, Bundle, build, has_sources, lint, main, read_bundle, run_tests
 from snapshot.errors import BundleBuildError, BundleMissingError
 
 
@@ -25,7 +25,7 @@ def js(tmp_path: Path) -> Path:
     )
     write(tmp_path, "part.js", "export const a = 1;\n")
     write(tmp_path, "lazy/late.js", "export const twice = n => 2 * n + core.natives.b;\n")
-    write(tmp_path, "tools/hex.js", "import * as hex from '@exodus/bytes/hex.js';\n\ntools(hex);\n")
+    write(tmp_path, "tools/hex.js", "import * as hex from '@exodus/bytes/hex.js';\n\nexport default hex;\n")
     return tmp_path
 
 
@@ -179,3 +179,16 @@ def test_a_bundle_cannot_be_changed() -> None:
     """It is read once and handed around."""
     with pytest.raises(AttributeError):
         Bundle("", {}).core = "other"  # type: ignore[misc]
+
+
+def test_the_sources_own_tests_run_by_node(js: Path) -> None:
+    """A failed one raises with its name."""
+    folder = js / "test"
+    folder.mkdir()
+    imports = "import assert from 'node:assert';\nimport { test } from 'node:test';\n"
+    (folder / "a.test.mjs").write_text(f"{imports}test('holds', () => assert.ok(1));\n")
+    assert main(["--test"], js) == 0
+
+    (folder / "b.test.mjs").write_text(f"{imports}test('does not', () => assert.ok(0));\n")
+    with pytest.raises(BundleBuildError, match="does not"):
+        run_tests(js)

@@ -3,6 +3,7 @@
 import {
   defineProperty,
   getOwnPropertyDescriptor,
+  hasOwn,
   ownKeys,
   symbolToStringTag,
 } from './primordials.js';
@@ -18,7 +19,7 @@ function makeEnumerable(object) {
     if (typeof key !== 'string' || key === 'constructor' || key === 'prototype') continue;
     if (key === 'name' || key === 'length') {
       // A class's own name and length; an interface's attributes of these names are accessors.
-      if (getOwnPropertyDescriptor(object, key).get === undefined) continue;
+      if (hasOwn(getOwnPropertyDescriptor(object, key), 'value')) continue;
     }
     defineProperty(object, key, visible);
   }

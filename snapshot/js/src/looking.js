@@ -6,6 +6,7 @@ import {
   errorStackGetter,
   getOwnPropertyDescriptor,
   getPrototypeOf,
+  setPrototypeOf,
   stringIndexOf,
   stringSlice,
 } from './primordials.js';
@@ -14,14 +15,20 @@ const { isProxy } = core.natives;
 
 /** A property's own descriptor, or undefined: also for what may not be looked into. */
 export function ownProperty(object, key) {
-  return isProxy(object) ? undefined : getOwnPropertyDescriptor(object, key);
+  return isProxy(object) ? undefined : descriptorOf(object, key);
+}
+
+/** The descriptor lacks half of its fields: without a prototype it can not get them from tenant code. */
+function descriptorOf(object, key) {
+  const property = getOwnPropertyDescriptor(object, key);
+  return property === undefined ? undefined : setPrototypeOf(property, null);
 }
 
 /** The value of the data property `key` of an object or its prototypes, or undefined. */
 export function dataOf(object, key) {
   for (let it = object; it !== null; it = getPrototypeOf(it)) {
     if (isProxy(it)) return undefined;
-    const property = getOwnPropertyDescriptor(it, key);
+    const property = descriptorOf(it, key);
     if (property !== undefined) return property.value;
   }
   return undefined;

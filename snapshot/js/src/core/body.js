@@ -42,7 +42,10 @@ export function streamOf(body) {
   return body === null ? null : (body.stream ??= use('body').toStream(body));
 }
 
-/** A promise for the body as `form`: text, json, bytes, arrayBuffer, blob, formData. */
+/**
+ * A promise for the body as `form`: text, json, bytes, arrayBuffer, blob, formData. Async functions await it: one that
+ * returns a promise has V8 look up `then`, which may be a tenant's.
+ */
 export function consume(holder, form) {
   return use('body').consume(holder, form);
 }

@@ -7,7 +7,14 @@ import { stop } from './execution.js';
 /** Hands each record to whom it is for. `attachments` is an array of which the first is not one. */
 export function deliver(recordsJson, attachments) {
   const records = parseJSON(recordsJson);
-  for (let i = 0; i < records.length; i++) deliverOne(records[i], attachments);
+  for (let i = 0; i < records.length; i++) {
+    try {
+      deliverOne(records[i], attachments);
+    } catch (error) {
+      // The others are still to come.
+      use('uncaught').report(error);
+    }
+  }
 }
 
 function deliverOne(record, attachments) {

@@ -5,6 +5,7 @@ import { made, use } from './chunks.js';
 import { deliver } from './deliver.js';
 import { begin, fail, report } from './execution.js';
 import { run } from './handlers.js';
+import { log } from './log.js';
 
 /** Does what `code` says. Never throws. */
 export function dispatch(code, ...rest) {
@@ -60,5 +61,10 @@ function lastResort(code, error) {
     return 'DX\n[["error",{"name":"Error","message":"The turn\'s result could not be read","stack":""}]]';
   }
   if (code === 4) return '{"name":"Error","message":"(not describable)","stack":""}';
-  if (code !== 5) fail(error);
+  try {
+    if (code === 0 || code === 1) fail(error);
+    else log('ERROR', 'Uncaught error that could not be described');
+  } catch {
+    // Then TAKE will tell.
+  }
 }

@@ -89,7 +89,14 @@ export function endWithoutHandler() {
 /** The handler threw or rejected, or what it gave can not be used. What waitUntil holds goes on. */
 export function fail(error) {
   outcome = isLimitError(error) ? 'L' : 'X';
-  emit(`["error",${use('describe').describe(error)}]`);
+  let described;
+  try {
+    described = use('describe').describe(error);
+  } catch {
+    // There may be no stack left.
+    described = '{"name":"Error","message":"(an error that could not be described)","stack":""}';
+  }
+  emit(`["error",${described}]`);
 }
 
 /** Gives a reason to fail for when the execution is found to be stuck. */

@@ -161,27 +161,27 @@ export class Response {
   }
 
   async arrayBuffer() {
-    return consume(this.#state, 'arrayBuffer');
+    return await consume(this.#state, 'arrayBuffer');
   }
 
   async blob() {
-    return consume(this.#state, 'blob');
+    return await consume(this.#state, 'blob');
   }
 
   async bytes() {
-    return consume(this.#state, 'bytes');
+    return await consume(this.#state, 'bytes');
   }
 
   async formData() {
-    return consume(this.#state, 'formData');
+    return await consume(this.#state, 'formData');
   }
 
   async json() {
-    return consume(this.#state, 'json');
+    return await consume(this.#state, 'json');
   }
 
   async text() {
-    return consume(this.#state, 'text');
+    return await consume(this.#state, 'text');
   }
 }
 

@@ -35,7 +35,7 @@ import {
   typedArrayTag,
   Uint8Array,
 } from '../primordials.js';
-import { className, functionLabel, kindOfObject } from './kinds.js';
+import { className, functionLabel, isWeak, kindOfObject } from './kinds.js';
 import { enclose } from './layout.js';
 import { key, primitive } from './primitives.js';
 
@@ -118,6 +118,7 @@ export class Inspector {
     if (kind === 'Map') this.#map(value, entries, level, add);
     else if (kind === 'Set') setForEach(value, item => entries.length < MOST && add('', item));
     else if (kind === 'ArrayBuffer') addBytes(value, entries);
+    else if (isWeak(value)) append(entries, '<items unknown>');
     if (kind === 'Set' && setSize(value) > MOST) append(entries, more(setSize(value) - MOST));
     this.#properties(value, keysOf(value, kind), entries, add);
     this.#height = height;

@@ -47,13 +47,6 @@ const brands = [
   [BigInt.prototype, 'BigInt', bigIntValueOf],
   [Symbol.prototype, 'Symbol', symbolValueOf],
 ];
-/** Nothing can be told of what is in these. */
-const opaque = [
-  [Promise.prototype, 'Promise'],
-  [WeakMap.prototype, 'WeakMap'],
-  [WeakSet.prototype, 'WeakSet'],
-];
-
 /** The kind of an object that is no proxy: a name of `brands`, or Array, View, or undefined. */
 export function kindOfObject(value) {
   if (isArray(value)) return 'Array';
@@ -73,10 +66,15 @@ export function kindOfObject(value) {
   return undefined;
 }
 
-export function isOpaque(value) {
+/** Whether nothing can be told of what is in a collection. */
+export function isWeak(value) {
   const prototype = getPrototypeOf(value);
-  for (let i = 0; i < opaque.length; i++) if (opaque[i][0] === prototype) return true;
-  return false;
+  return prototype === WeakMap.prototype || prototype === WeakSet.prototype;
+}
+
+/** Whether a value is of a built-in class of which no copy can be made. */
+export function isOpaque(value) {
+  return isWeak(value) || getPrototypeOf(value) === Promise.prototype;
 }
 
 /** The name of a value's class, or null when nothing in its chain of prototypes has one. */

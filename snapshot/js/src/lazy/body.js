@@ -190,10 +190,12 @@ function withoutMark(text) {
 /** All bytes of a body, in an array of the reader's own. */
 async function wholeOf(body) {
   if (body === null) return new Uint8Array(0);
-  if (body.stream !== null) return collectStream(body.stream);
+  if (body.stream !== null) return await collectStream(body.stream);
   body.used = true;
   if (body.kind === INBOUND) {
-    return new Promise((resolve, reject) => use('inbound').collect(body.source, resolve, reject));
+    return await new Promise((resolve, reject) =>
+      use('inbound').collect(body.source, resolve, reject),
+    );
   }
   // A clone may share the bytes.
   return body.kind === TEXT ? bytesOfSource(body) : copyBytes(body.source);

@@ -25,7 +25,7 @@ export async function fetch(input, init, count) {
   if (scheme !== 'http' && scheme !== 'https') {
     throw new TypeError(`fetch: the scheme ${scheme}: is not supported (${request.url})`);
   }
-  return new Promise((resolve, reject) => start(request, signal, resolve, reject));
+  return await new Promise((resolve, reject) => start(request, signal, resolve, reject));
 }
 
 /** The op's arguments, and its attachment, as JSON text. */
