@@ -373,7 +373,9 @@ class Execution:
         for inbound in self._inbound.values():
             if not inbound.forwarded:
                 inbound.cancel()
-        for call in self.on_end:
+        # Let go of those who wait: they hold on to us, and garbage is cheaper not to make than to collect.
+        waiting, self.on_end = self.on_end, []
+        for call in waiting:
             call(self)
 
 

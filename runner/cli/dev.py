@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _DOMAIN: Final = "workers.dev.localhost"
 _STATE: Final = Path(".isolane")
 _WATCH_S: Final = 0.5
+_GC_THRESHOLD: Final = 20_000
 
 
 def main(options: argparse.Namespace) -> int:
@@ -97,8 +98,9 @@ async def _serve(
             _write_state(base)
             await folder.check(deployed)
             runner.fetch.open()
-            # What was made so far stays: collecting garbage need not look at it again.
+            # What was made so far stays, and a request leaves no cycles: collecting garbage may be rare.
             gc.freeze()
+            gc.set_threshold(_GC_THRESHOLD)
             watching = asyncio.create_task(_watch(folder, wanted=watch), name="watch")
             await signals.wait()
             watching.cancel()

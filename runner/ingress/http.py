@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Send = Callable[[Any], Awaitable[None]]
 
 _WATCH_AFTER_S: Final = 0.02
-"""When a client is watched for leaving: most answers are there before."""
+"""A client is watched for leaving after one to two times this: most answers are there before."""
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _DRAINING: Final = Problem(503, "the runner is shutting down", "Terminated", 1)
 
@@ -81,6 +81,7 @@ class HttpIngress:
         self.max_body_bytes = max_body_bytes
         self.expose_errors = expose_errors
         self.new_id = RequestIds()
+        self.patience = Patience()
         self.draining = False
         self.executions: set[Execution] = set()
         """Those that answer a request or go on after it."""
@@ -88,6 +89,32 @@ class HttpIngress:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await Exchange(self, scope, receive, send).run()
+
+
+class Patience:
+    """Tells exchanges whose answer is not there after a moment to watch their client: one timer for all of them."""
+
+    def __init__(self) -> None:
+        self._young: set[Exchange] = set()
+        self._old: set[Exchange] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self, exchange: Exchange) -> None:
+        self._young.add(exchange)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._sweep)
+
+    def end(self, exchange: Exchange) -> None:
+        self._young.discard(exchange)
+        self._old.discard(exchange)
+
+    def _sweep(self) -> None:
+        for exchange in self._old:
+            exchange.watch()
+        self._old, self._young = self._young, set()
+        self._timer = None
+        if self._old:
+            self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._sweep)
 
 
 class Exchange:
@@ -112,7 +139,6 @@ class Exchange:
         "_status",
         "_streamed",
         "_task",
-        "_watcher",
     )
 
     def __init__(
@@ -135,7 +161,6 @@ class Exchange:
         self._problem = ""
         self._body_size = 0
         self._streamed: InboundStream | None = None
-        self._watcher: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -145,8 +170,7 @@ class Exchange:
             if problem is not None:
                 await self._tell(problem)
         finally:
-            if self._watcher is not None:
-                self._watcher.cancel()
+            self._ingress.patience.end(self)
             if self._task is not None:
                 self._task.cancel()
             if self._streamed is not None:
@@ -211,7 +235,7 @@ class Exchange:
         if body == "stream":
             self._task = self._loop.create_task(self._pump(execution, first), name="request body")
         else:
-            self._watcher = self._loop.call_later(_WATCH_AFTER_S, self._watch)
+            self._ingress.patience.begin(self)
         answer = await execution.answer
         if isinstance(answer, Outcome) and self._again(answer, body):
             execution = await self._start(event, attachments, streamed=False, avoid=execution)
@@ -341,8 +365,8 @@ class Exchange:
         stream.close(StreamError("AbortError", "the client left in the middle of its request"))
         self._leave()
 
-    def _watch(self) -> None:
-        self._watcher = None
+    def watch(self) -> None:
+        """Notice from now on when the client leaves."""
         self._task = self._loop.create_task(self._wait_for_leaving(), name="client")
 
     async def _wait_for_leaving(self) -> None:
