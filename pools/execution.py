@@ -33,6 +33,8 @@ _OUTCOMES: Final = {
     "DN": OutcomeKind.NO_HANDLER,
     "DL": OutcomeKind.OP_LIMIT,
 }
+_SAMPLED_ABOVE_NS: Final = 1_000_000
+"""Looking at the heap takes some us, which a single short turn is not worth."""
 _NEVER_SETTLES: Final = ErrorInfo(
     "Error",
     "The handler can never settle: it waits for something, but no operation, timer or stream is pending",
@@ -300,7 +302,7 @@ class Execution:
         self._kind = kind
         now_ns = time.monotonic_ns()
         heap = 0
-        if self._held is not None:
+        if self._held is not None and (self._turns > 1 or self._cpu_ns > _SAMPLED_ABOVE_NS):
             usage = self._held.isolate.heap_usage()
             heap = usage.used + usage.external
         usage_of_it = Usage(

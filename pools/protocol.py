@@ -75,7 +75,7 @@ class Usage(msgspec.Struct, frozen=True, array_like=True, gc=False):
     queue_us: int = 0
     """Waiting for an isolate in the lane."""
     heap_bytes: int = 0
-    """V8 heap in use plus external memory when the execution ended; 0 when it was not sampled."""
+    """V8 heap in use plus external memory when the execution ended; 0 after a single turn of less than 1 ms."""
     turns: int = 0
 
 
