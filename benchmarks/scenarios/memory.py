@@ -21,7 +21,8 @@ _EXECUTIONS: Final = 100_000
 _SAMPLES: Final = 100
 _SETTLED: Final = 0.2
 """Of the samples: until then pools, caches and heaps may grow."""
-_TENANTS: Final = 10
+_TENANTS: Final = 2
+"""Few: a heap grows until its first collections, and each isolate must have got there within the first fifth."""
 _FLEETS: Final = {
     "PINNED": (Mode.PINNED, False),
     "POOLED": (Mode.POOLED, False),
