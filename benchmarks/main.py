@@ -27,7 +27,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main(
-    scenario: str, *, as_json: bool = False, rounds: int = LEAST_ROUNDS, quick: bool = False
+    scenario: str, *, as_json: bool = False, rounds: int | None = None, quick: bool = False
 ) -> int:
     """Run a scenario; return 1 when it misses a bar, or has no figures.
 
@@ -46,7 +46,7 @@ def main(
         )
     progress = Progress()
     try:
-        report = _measure(scenario, Plan(rounds, progress, quick=quick))
+        report = _measure(scenario, Plan(rounds or LEAST_ROUNDS, progress, quick=quick))
     except BenchmarkError as error:
         progress.clear()
         print(f"isolane: {error}", file=sys.stderr)

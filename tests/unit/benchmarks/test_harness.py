@@ -17,6 +17,7 @@ from benchmarks.processes import cpu_ns, rss_bytes, tree_of
 from benchmarks.registry import SCENARIOS, find_scenario
 from benchmarks.report import RATE, Figures
 from runner.cli.exits import UsageError
+from runner.cli.parser import run_command
 
 
 class Terminal(io.StringIO):
@@ -82,6 +83,25 @@ def test_the_command_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> 
 
     assert bench.main("", as_json=True) == 0
     assert json.loads(capsys.readouterr().out)["scenarios"] == SCENARIOS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rounds"), [([], 5), (["--rounds", "3"], 3), (["--rounds", "7", "--quick"], 7)]
+)
+def test_the_command_line_says_how_thoroughly(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], rounds: int
+) -> None:
+    """Options of `isolane bench` arrive at the scenario; without any it has five rounds."""
+    plans: list[Plan] = []
+
+    def measure(scenario: str, plan: Plan) -> None:
+        plans.append(plan)
+        raise WrongAnswerError(scenario, "nothing")
+
+    monkeypatch.setattr(bench, "_measure", measure)
+
+    assert run_command(["bench", "floor", *arguments]) == 1
+    assert [(plan.rounds, plan.quick) for plan in plans] == [(rounds, "--quick" in arguments)]
 
 
 def test_an_unknown_scenario_is_a_wrong_call() -> None:
