@@ -21,6 +21,7 @@ from pools.v8 import engine as v8_engine
 from pools.v8.abi import STPYV8_VERSION
 from pools.v8.blob import create_blob
 from pools.v8.natives import NAMES
+from pools.v8.parcel import Parcel, pack
 from snapshot.bundle import Bundle, read_bundle
 from snapshot.errors import SnapshotError
 
@@ -37,8 +38,10 @@ class _Header(msgspec.Struct, frozen=True, array_like=True):
 def identity_of(bundle: Bundle, flags: tuple[str, ...]) -> str:
     """Return the hash of everything that a snapshot depends on, as hexadecimal digits."""
     digest = hashlib.sha256()
-    for part in (STPYV8_VERSION, *flags, *NAMES, bundle.core):
+    for part in (STPYV8_VERSION, *flags, *NAMES, bundle.core, bundle.warm_up):
         digest.update(part.encode() + b"\0")
+    for name, text in sorted(bundle.rare.items()):
+        digest.update(name.encode() + b"\0" + text.encode() + b"\0")
     return digest.hexdigest()[:32]
 
 
@@ -154,7 +157,10 @@ def _check_owner(path: Path) -> None:
 def _write(path: Path, flags: tuple[str, ...]) -> None:
     """Build in this process, and put the file in its place in one step."""
     bundle = read_bundle()
-    blob = create_blob(v8_engine.start(flags, None), bundle.core)
+    scripts = {name: text.encode() for name, text in bundle.rare.items()}
+    blob = pack(
+        Parcel(create_blob(v8_engine.start(flags, None), bundle.core, bundle.warm_up), scripts)
+    )
     header = msgspec.msgpack.encode(
         _Header(identity_of(bundle, flags), hashlib.sha256(blob).digest(), len(blob))
     )

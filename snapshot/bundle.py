@@ -28,6 +28,10 @@ class Bundle:
 
     core: str
     """A script that defines the Web APIs; it is run when the snapshot is made."""
+    warm_up: str
+    """A function that does what most workers do, for the snapshot to have the code of it compiled."""
+    rare: dict[str, str]
+    """Function expressions for what few workers need, which are not in the snapshot."""
     tools: dict[str, str]
     """Scripts for isolates of our own, not of tenants."""
 
@@ -40,14 +44,19 @@ def read_bundle(dist: Path = DIST) -> Bundle:
 
     core = dist / "core.js"
     try:
-        return Bundle(core.read_text("utf-8"), scripts(dist / "tools"))
+        return Bundle(
+            core=core.read_text("utf-8"),
+            warm_up=(dist / "warm-up.js").read_text("utf-8"),
+            rare=scripts(dist / "rare"),
+            tools=scripts(dist / "tools"),
+        )
     except FileNotFoundError as error:
         raise BundleMissingError(core) from error
 
 
 def sizes(bundle: Bundle) -> str:
     """Name each script with its size, for people."""
-    scripts = {"core": bundle.core, **bundle.tools}
+    scripts = {"core": bundle.core, **bundle.rare, **bundle.tools}
     return ", ".join(f"{name} {len(text) / 1000:.0f} kB" for name, text in scripts.items())
 
 

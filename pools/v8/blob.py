@@ -11,14 +11,15 @@ from pools.v8.isolate import DISPATCH_SLOT
 from pools.v8.natives import NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pools.v8.engine import Engine
 
 _SNAPSHOT_CREATOR_BYTES = 64
 """``v8::SnapshotCreator`` is one pointer; the wheel has no debug information on it, so there is room to spare."""
-_EAGER_COMPILE = 2
 
 
-def create_blob(engine: Engine, core: str) -> bytes:
+def create_blob(engine: Engine, core: str, warm_up: str) -> bytes:
     """Return a startup snapshot whose default context has run the JavaScript core.
 
     Parameters
@@ -27,6 +28,9 @@ def create_blob(engine: Engine, core: str) -> bytes:
         V8, started without a blob.
     core
         Text of ``(function (natives) { ...; return dispatch })``.
+    warm_up
+        Text of ``(function (dispatch) {...})``. It is run in a context of its own, which is thrown away: what V8 compiled for it
+        stays, so that isolates are born with the code of what nearly all of them do, and with no other code.
 
     Raises
     ------
@@ -34,7 +38,7 @@ def create_blob(engine: Engine, core: str) -> bytes:
         The core does not compile, throws, or returns no function.
 
     """
-    return _Creator(engine).create(core)
+    return _Creator(engine).create(core, warm_up)
 
 
 class _Creator:
@@ -46,34 +50,53 @@ class _Creator:
         self._isolate = 0
         self._context = 0
 
-    def create(self, core: str) -> bytes:
-        abi, none = self._abi, v8.NO_CALLBACK
+    def create(self, core: str, warm_up: str) -> bytes:
+        abi = self._abi
         creator = c.create_string_buffer(_SNAPSHOT_CREATOR_BYTES)
         params = self._engine.create_params()
         abi.snapshot_creator_init(creator, c.addressof(params))
         self._isolate = abi.snapshot_creator_isolate(creator)
-        abi.handle_scope_init(self._scope, self._isolate)
-        self._context = abi.context_new(self._isolate, None, None, None, none, None, none, none)
-        abi.context_enter(self._context)
-        self._install_library_features()
-        abi.try_catch_init(self._try_catch, self._isolate)
-        dispatch = self._run_core(core)
-        if abi.try_catch_has_caught(self._try_catch) or not dispatch:
-            message = abi.try_catch_message(self._try_catch)
-            raise EngineError(
-                f"The snapshot's script failed: {self._text(abi.message_text(message))}"
-            )
-        abi.try_catch_exit(self._try_catch)
-        abi.context_set_embedder_data(self._context, DISPATCH_SLOT, dispatch)
-        abi.context_exit(self._context)
-        abi.snapshot_creator_set_default(creator, self._context, none, none, none)
-        abi.handle_scope_exit(self._scope)
+        self._in_context(lambda: self._warm_up(core, warm_up))
+        self._in_context(lambda: self._bear(creator, core))
         blob = abi.snapshot_creator_blob(creator, v8.KEEP_FUNCTION_CODE)
         if not blob.data:
             raise EngineError(
                 "V8 made no snapshot: the script left something that can not be serialised."
             )
         return c.string_at(blob.data, blob.raw_size)
+
+    def _in_context(self, work: Callable[[], None]) -> None:
+        abi, none = self._abi, v8.NO_CALLBACK
+        abi.handle_scope_init(self._scope, self._isolate)
+        self._context = abi.context_new(self._isolate, None, None, None, none, None, none, none)
+        abi.context_enter(self._context)
+        abi.try_catch_init(self._try_catch, self._isolate)
+        work()
+        abi.try_catch_exit(self._try_catch)
+        abi.context_exit(self._context)
+        abi.handle_scope_exit(self._scope)
+
+    def _warm_up(self, core: str, warm_up: str) -> None:
+        dispatch = self._checked(self._run_core(core))
+        function = self._checked(self._evaluate(warm_up, "isolane:warm-up"))
+        arguments = (c.c_uint64 * 1)(dispatch)
+        self._checked(
+            self._abi.function_call(function, self._context, function, 1, c.addressof(arguments))
+        )
+
+    def _bear(self, creator: c.Array[c.c_char], core: str) -> None:
+        self._install_library_features()
+        dispatch = self._checked(self._run_core(core))
+        self._abi.context_set_embedder_data(self._context, DISPATCH_SLOT, dispatch)
+        none = v8.NO_CALLBACK
+        self._abi.snapshot_creator_set_default(creator, self._context, none, none, none)
+
+    def _checked(self, handle: int | None) -> int:
+        if not handle or self._abi.try_catch_has_caught(self._try_catch):
+            message = self._abi.try_catch_message(self._try_catch)
+            text = self._text(self._abi.message_text(message)) if message else "no result"
+            raise EngineError(f"The snapshot's script failed: {text}")
+        return handle
 
     def _install_library_features(self) -> None:
         """Bake in what V8 would install into each new context: iterator helpers, set methods, Promise.try and the like.
@@ -107,9 +130,7 @@ class _Creator:
 
     def _evaluate(self, text: str, name: str) -> int:
         source = v8.Source(source_string=self._string(text), resource_name=self._string(name))
-        script = self._abi.script_compile_source(
-            self._context, c.addressof(source), _EAGER_COMPILE, 0
-        )
+        script = self._abi.script_compile_source(self._context, c.addressof(source), 0, 0)
         if not script:
             return 0
         result: int | None = self._abi.script_run(script, self._context)

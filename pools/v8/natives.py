@@ -10,19 +10,20 @@ from __future__ import annotations
 import ctypes as c
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from pools.v8 import abi as v8
 
-NAMES: Final = ("randomFill", "utf8Encode", "utf8Decode", "now", "isProxy")
+NAMES: Final = ("randomFill", "utf8Encode", "utf8Decode", "now", "isProxy", "source")
 
 
 class Natives:
     """The native functions of a process. Keeps their C entry points alive as long as V8 may call them."""
 
-    def __init__(self, abi: v8.Abi) -> None:
+    def __init__(self, abi: v8.Abi, scripts: Mapping[str, bytes]) -> None:
         self._abi = abi
+        self._scripts = scripts
         self._epoch_ms = (time.time() - time.monotonic()) * 1000
         """The wall clock at this process's start of time: :meth:`_now` never goes backwards."""
         functions: dict[str, Callable[[int, int, int, int], None]] = {
@@ -31,6 +32,7 @@ class Natives:
             "utf8Decode": self._utf8_decode,
             "now": self._now,
             "isProxy": self._is_proxy,
+            "source": self._source,
         }
         self.callbacks = [v8.NativeCallback(self._entry(functions[name])) for name in NAMES]
         addresses = [c.cast(callback, c.c_void_p).value or 0 for callback in self.callbacks]
@@ -97,3 +99,15 @@ class Natives:
         is_proxy = length > 0 and self._abi.value_is_proxy(values)
         number = self._abi.integer_new(isolate, int(is_proxy))
         c.c_uint64.from_address(result).value = c.c_uint64.from_address(number).value
+
+    def _source(self, isolate: int, values: int, length: int, result: int) -> None:
+        if length < 1 or not self._abi.value_is_string(values):
+            raise TypeError("a string is needed")
+        size = self._abi.string_utf8_length(values, isolate)
+        buffer = c.create_string_buffer(size)
+        self._abi.string_write_utf8(
+            values, isolate, c.addressof(buffer), size, None, v8.NO_NULL_TERMINATION
+        )
+        text = self._scripts.get(buffer.raw.decode(), b"")
+        string = self._abi.string_from_utf8(isolate, text, 0, len(text))
+        c.c_uint64.from_address(result).value = c.c_uint64.from_address(string).value

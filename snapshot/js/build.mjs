@@ -16,7 +16,8 @@ import { build } from 'esbuild';
 // dist/core.js is `(function (natives) {...})` and answers the default export of src/core.js. In it are all chunks, as
 // function literals that are evaluated when they are called: a function that exists costs every context, one
 // that could be made costs none. Chunks see `core` and what every script sees, but no variable of src/core.js.
-// dist/tools are ES modules as they are.
+// dist/rare are chunks that the host keeps outside of the snapshot; dist/warm-up.js is a function of `dispatch`; dist/tools
+// are ES modules as they are.
 function assembled(core, chunks) {
   const cases = chunks.map(
     ({ name, code }) => `case${JSON.stringify(name)}:return(function(){${code}})()`,
@@ -69,7 +70,8 @@ function options(source) {
     platform: 'neutral',
     mainFields: ['module', 'main'],
     nodePaths: [join(here, 'node_modules')],
-    charset: 'utf8',
+    // V8 keeps text in one byte a character, if none needs two.
+    charset: 'ascii',
     // Identifiers stay: stack traces and the names of classes and functions are part of the APIs.
     // (`keepNames` would call a function for each closure made. Without it esbuild may still rename
     // what collides, `URL` to `URL2`: core.js names each interface it exposes.)
@@ -159,6 +161,14 @@ const [core] = await bundle('src/core.js');
 const chunks = await bundle('src/lazy/*.js');
 for (const chunk of chunks) chunk.code = returning(chunk.code, false);
 files.set(join(dist, 'core.js'), assembled(returning(core.code, true), chunks));
+for (const { name, code } of await bundle('src/rare/*.js')) {
+  const text = `(function(core){"use strict";${returning(code, false)}})\n//# sourceURL=isolane:${name}\n`;
+  files.set(join(dist, 'rare', `${name}.js`), text);
+}
+for (const { name, code } of await bundle('src/warm-up.js')) {
+  const text = `(function(dispatch){"use strict";${code}})\n`;
+  files.set(join(dist, `${name}.js`), text);
+}
 for (const { name, code } of await bundle('src/tools/*.js')) {
   files.set(join(dist, 'tools', `${name}.js`), code);
 }

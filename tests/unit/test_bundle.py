@@ -24,8 +24,14 @@ def js(tmp_path: Path) -> Path:
         "import { a } from './part.js';\n\nexport default () => lazy('late').twice(a);\n",
     )
     write(tmp_path, "part.js", "export const a = 1;\n")
+    write(tmp_path, "rare/table.js", "export const size = core.natives.b;\n")
+    write(tmp_path, "warm-up.js", "dispatch(0);\n")
     write(tmp_path, "lazy/late.js", "export const twice = n => 2 * n + core.natives.b;\n")
-    write(tmp_path, "tools/hex.js", "import * as hex from '@exodus/bytes/hex.js';\n\nexport default hex;\n")
+    write(
+        tmp_path,
+        "tools/hex.js",
+        "import * as hex from '@exodus/bytes/hex.js';\n\nexport default hex;\n",
+    )
     return tmp_path
 
 
@@ -42,7 +48,7 @@ def evaluate(js: Path, script: str) -> str:
 
 
 def test_sources_become_scripts_of_three_kinds(js: Path) -> None:
-    """The core is a function with the chunks in it, which are evaluated when asked for; the tools are modules."""
+    """The core has its chunks in it, to be evaluated when asked for; rare ones stand alone; the tools are modules."""
     assert has_sources(js)
     assert build(js)
 
@@ -50,6 +56,10 @@ def test_sources_become_scripts_of_three_kinds(js: Path) -> None:
 
     assert evaluate(js, f"console.log({made.core}({{ b: 0.5 }})())") == "2.5"
     assert list(made.tools) == ["hex"]
+    assert list(made.rare) == ["table"]
+    table = made.rare["table"]
+    assert evaluate(js, f"console.log(eval({table!r})({{ natives: {{ b: 7 }} }}).size)") == "7"
+    assert evaluate(js, f"{made.warm_up.strip()}(console.log)") == "0"
 
 
 def test_a_second_build_has_nothing_to_do(js: Path) -> None:
@@ -155,7 +165,7 @@ def test_without_nodejs_the_build_says_what_is_missing(
 def test_the_command_tells_by_its_exit_code(js: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`make` goes on when the bundle is there and right, and stops when it is not."""
     assert main([], js) == 0
-    assert capsys.readouterr().out.startswith("bundle: core 0 kB, hex ")
+    assert capsys.readouterr().out.startswith("bundle: core 0 kB, table 0 kB, hex ")
     assert main(["--lint"], js) == 0
 
     write(js, "core.js", "const = 1;\n")
@@ -178,7 +188,7 @@ def test_building_needs_the_standard_library_alone() -> None:
 def test_a_bundle_cannot_be_changed() -> None:
     """It is read once and handed around."""
     with pytest.raises(AttributeError):
-        Bundle("", {}).core = "other"  # type: ignore[misc]
+        Bundle("", "", {}, {}).core = "other"  # type: ignore[misc]
 
 
 def test_the_sources_own_tests_run_by_node(js: Path) -> None:

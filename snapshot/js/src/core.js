@@ -33,7 +33,6 @@ import { log } from './core/log.js';
 import { attach, emit, quote } from './core/outbox.js';
 import { makeRequestState, requestState } from './core/request.js';
 import { makeResponse, makeResponseState, responseState } from './core/response.js';
-import { shapes, warm } from './core/warm.js';
 
 Object.assign(core, {
   attach,
@@ -71,8 +70,5 @@ Object.assign(core, {
   waitUntil,
   whenStuck,
 });
-
-core.shapes = shapes;
-warm();
 
 export default dispatch;

@@ -56,6 +56,7 @@ export const dateToISOString = /* @__PURE__ */ method('DateToISOString');
 export const dataViewBuffer = /* @__PURE__ */ method('DataViewBuffer');
 export const dataViewByteLength = /* @__PURE__ */ method('DataViewByteLength');
 export const dataViewByteOffset = /* @__PURE__ */ method('DataViewByteOffset');
+export const evaluate = /* @__PURE__ */ plain('Eval');
 export const captureStackTrace = /* @__PURE__ */ plain('ErrorCaptureStackTrace');
 export const errorProto = /* @__PURE__ */ plain('ErrorProto');
 export const errorStackGetter = /* @__PURE__ */ plain('ErrorStack');

@@ -43,6 +43,7 @@ export class Execution {
       utf8Decode: view => decoder.decode(view),
       now: () => this.now,
       isProxy: value => types.isProxy(value),
+      source: name => readFileSync(new URL(`rare/${name}.js`, dist), 'utf8'),
     });
     this.dispatch = core.runInContext(this.context)(natives);
   }

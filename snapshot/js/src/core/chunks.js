@@ -1,36 +1,36 @@
 // Chunks: parts of the web platform that are made when they are first wanted. Their code is in the
 // snapshot, but belongs to the isolate; only what was made of it costs a context anything.
 
-import { defineProperty } from '../primordials.js';
+import { defineProperty, evaluate } from '../primordials.js';
 
 /** What each chunk that was loaded exports, by its name. */
 export const made = { __proto__: null };
 
 /** The exports of chunk `name`, the same for the whole life of the context. */
 export function use(name) {
-  return made[name] ?? (made[name] = lazy(name));
+  return made[name] ?? (made[name] = lazy(name) ?? rare(name));
 }
 
-function define(name, value, enumerable) {
-  defineProperty(globalThis, name, {
-    __proto__: null,
-    value,
-    writable: true,
-    enumerable,
-    configurable: true,
-  });
+/** A chunk that is not in the snapshot: it would take memory of all isolates, and few ever need it. */
+function rare(name) {
+  return evaluate(natives.source(name))(core);
+}
+
+/** Makes an accessor of the global object what it stands for: the value assigned, or that of its chunk. */
+function reveal(chunk, name, assigned) {
+  const value = arguments.length === 3 ? assigned : use(chunk)[name];
+  // It stays as enumerable as it is.
+  defineProperty(globalThis, name, { __proto__: null, value, writable: true });
   return value;
 }
 
 /**
  * Gives the global object a property that becomes a plain one, of the value that chunk `chunk` exports
- * under the same name, when it is first read. One function is getter and setter: each closure in the
- * snapshot is paid for by every context.
+ * under the same name, when it is first read. One bound function is getter and setter: whatever is in the
+ * snapshot is paid for by every context, a closure more than a bound function.
  */
 export function defineLazy(chunk, name, enumerable) {
-  const accessor = function (value) {
-    return define(name, arguments.length === 0 ? use(chunk)[name] : value, enumerable);
-  };
+  const accessor = reveal.bind(undefined, chunk, name);
   defineProperty(globalThis, name, {
     __proto__: null,
     get: accessor,
@@ -41,4 +41,12 @@ export function defineLazy(chunk, name, enumerable) {
 }
 
 /** A global of which the value is made already. */
-export { define as defineGlobal };
+export function defineGlobal(name, value, enumerable) {
+  defineProperty(globalThis, name, {
+    __proto__: null,
+    value,
+    writable: true,
+    enumerable,
+    configurable: true,
+  });
+}

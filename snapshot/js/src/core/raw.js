@@ -75,6 +75,9 @@ core.raw = {
   DataViewBuffer: getter(ViewProto, 'buffer'),
   DataViewByteLength: getter(ViewProto, 'byteLength'),
   DataViewByteOffset: getter(ViewProto, 'byteOffset'),
+  // Called by this name it evaluates scripts, as in `(0, eval)(text)`.
+  // biome-ignore lint/security/noGlobalEval: rare chunks come as text
+  Eval: eval,
   ErrorCaptureStackTrace: Error.captureStackTrace,
   ErrorProto: Error.prototype,
   ErrorStack: getter(new Error(), 'stack'),

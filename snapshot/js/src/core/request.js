@@ -18,6 +18,7 @@ export let requestState;
  */
 export function makeRequestState(method, url, pairs, guard, body) {
   return {
+    __proto__: null,
     method,
     url,
     pairs,

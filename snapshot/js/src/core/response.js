@@ -18,6 +18,7 @@ export let responseState;
  */
 export function makeResponseState(status, statusText, list, body) {
   return {
+    __proto__: null,
     type: 'default',
     url: '',
     redirected: false,
