@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 class RunnerError(Exception):
     """Base of the errors raised by ``runner``; its text is a sentence for the operator."""
@@ -23,6 +28,17 @@ class HostStartError(RunnerError):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(f"the isolate host did not start: {reason}")
+
+
+class EmbeddedServiceError(RunnerError):
+    """A PostgreSQL or NATS server of our own did not start; ``log`` has its words."""
+
+    def __init__(self, service: str, reason: str, log: Path | None) -> None:
+        self.service = service
+        self.reason = reason
+        self.log = log
+        where = f"; its log: {log}" if log is not None else ""
+        super().__init__(f"the embedded {service} does not run: {reason}{where}")
 
 
 class AddressError(RunnerError):
