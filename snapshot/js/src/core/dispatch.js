@@ -36,7 +36,7 @@ export function dispatch(code, ...rest) {
 }
 
 function init(rest) {
-  // V8 puts it back into every context that is made from a snapshot; a clock could be built from it.
+  // A clock could be built from it, and V8 puts it into every context: see globals.js.
   delete globalThis.SharedArrayBuffer;
   begin(rest[0], rest[1], rest[2], rest[3], dateNow());
 }

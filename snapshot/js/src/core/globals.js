@@ -94,3 +94,7 @@ defineLazy('environment', 'env', false);
 defineLazy('performance', 'performance', true);
 defineLazy('platform', 'navigator', true);
 defineLazy('platform', 'scheduler', true);
+
+// V8 adds it to every context that is made from a snapshot, without a look at whether it is there: contexts would have
+// it twice, and keep one when it is deleted.
+delete globalThis.SharedArrayBuffer;
