@@ -75,8 +75,24 @@ class Execution:
     """
 
     __slots__ = (
-        "_code_caches", "_cpu_ns", "_graph", "_held", "_kind", "_realm", "_started_ns", "_turns", "_verdict", "_watch",
-        "arrived_ns", "env", "inbox", "phase", "program", "start", "wake_at_ns", "wall_deadline_ns",
+        "_cpu_ns",
+        "_graph",
+        "_held",
+        "_kind",
+        "_realm",
+        "_started_ns",
+        "_turns",
+        "_verdict",
+        "_wants_caches",
+        "_watch",
+        "arrived_ns",
+        "env",
+        "inbox",
+        "phase",
+        "program",
+        "start",
+        "wake_at_ns",
+        "wall_deadline_ns",
     )  # fmt: skip
 
     def __init__(self, start: Start, program: Program, env: bytes, watch: TurnWatch) -> None:
@@ -100,7 +116,7 @@ class Execution:
         self._turns = 0
         self._kind: OutcomeKind | None = None
         self._verdict: OutcomeKind | None = None
-        self._code_caches: dict[str, bytes] = {}
+        self._wants_caches = False
 
     # -- turns --------------------------------------------------------------------------------------------------------
 
@@ -139,10 +155,19 @@ class Execution:
         held = self._held
         return self._verdict is None and held is not None and not held.isolate.heap_exhausted
 
-    def made_code_caches(self) -> list[CodeCache]:
-        """Return the code caches made when it ended."""
-        key = self.program.key
-        return [CodeCache(key, path, data) for path, data in self._code_caches.items()]
+    def finish(self) -> list[CodeCache]:
+        """Do what can wait until its last turn was sent; return the code caches that were made of its modules."""
+        held, realm, graph = self._held, self._realm, self._graph
+        if not self._wants_caches or held is None or realm is None or graph is None:
+            return []
+        held.isolate.enter()
+        held.isolate.abi.context_enter(realm.context)
+        caches = graph.code_caches()
+        held.isolate.abi.context_exit(realm.context)
+        self._close()
+        held.isolate.leave()
+        self.program.caches.update(caches)
+        return [CodeCache(self.program.key, path, data) for path, data in caches.items()]
 
     # -- one turn -----------------------------------------------------------------------------------------------------
 
@@ -163,7 +188,7 @@ class Execution:
             finally:
                 isolate.abi.context_exit(realm.context)
                 isolate.modules = None
-            if self.phase is Phase.ENDED:
+            if self.phase is Phase.ENDED and not self._wants_caches:
                 self._close()
             else:
                 realm.keep()
@@ -214,7 +239,7 @@ class Execution:
         kind = _OUTCOMES.get(taken.state)
         if kind is not None:
             if kind is OutcomeKind.OK and not self.program.caches_made:
-                self._make_code_caches()
+                self.program.caches_made = self._wants_caches = True
             return self._end(kind, None, records, attachments)
         if taken.state == "I":
             if self.phase is Phase.LOADING:
@@ -313,13 +338,6 @@ class Execution:
             turns=self._turns,
         )
         return Turn(self.start.execution, records, attachments, Outcome(kind, error, usage_of_it))
-
-    def _make_code_caches(self) -> None:
-        graph = self._graph
-        if graph is not None:
-            self.program.caches_made = True
-            self._code_caches = graph.code_caches()
-            self.program.caches.update(self._code_caches)
 
     def _close(self) -> None:
         """Give the context back, or keep it warm; the isolate is entered."""

@@ -88,6 +88,7 @@ class Lane:
         self._queue: deque[Execution] = deque()
         self._wakes: list[tuple[int, int]] = []
         self._relieved_ns = 0
+        self._relieving = False
         self._contexts_reused = 0
         self._total = 0
         self._queue_full = 0
@@ -134,9 +135,10 @@ class Lane:
         if self._queue:
             expiry = self._queue[0].arrived_ns + self._queue_timeout_ns
             until = min(until, expiry) if until else expiry
+        most = 100 if self._relieving else 1000
         if not until:
-            return 1000
-        return min(1000, max(0, (until - now + 999_999) // 1_000_000))
+            return most
+        return min(most, max(0, (until - now + 999_999) // 1_000_000))
 
     def _work_ahead(self) -> bool:
         if self._pool.prepare_one():
@@ -145,7 +147,8 @@ class Lane:
         if now - self._relieved_ns < _RELIEF_EVERY_NS:
             return False
         self._relieved_ns = now
-        return self._pool.relieve_one(now - _RELIEF_AFTER_NS)
+        self._relieving = self._pool.relieve_one(now - _RELIEF_AFTER_NS)
+        return self._relieving
 
     # -- frames -------------------------------------------------------------------------------------------------------
 
@@ -239,7 +242,7 @@ class Lane:
             if execution in self._queue:
                 self._queue.remove(execution)
             return
-        for cache in execution.made_code_caches():
+        for cache in execution.finish():
             self._send(cache)
         self._pool.release(held, healthy=execution.healthy)
         if self._queue:

@@ -171,6 +171,8 @@ class SerializeCallback(c.Structure):
     _fields_ = [("callback", Ptr), ("data", Ptr)]
 
 
+QUICK_BYTES: Final = 1 << 13
+"""Up to here working on text takes less time than giving up the GIL and getting it back."""
 NO_CALLBACK: Final = SerializeCallback(None, None)
 
 # Indexes into FunctionCallbackInfo.implicit_args_ (v8-function-callback.h of 13.1).
@@ -324,7 +326,7 @@ class Abi:
             Ptr,
             ImportMetaCallback,
         )
-        self.locker_init = bind(slow, "_ZN2v86Locker10InitializeEPNS_7IsolateE", None, Ptr, Ptr)
+        self.locker_init = bind(quick, "_ZN2v86Locker10InitializeEPNS_7IsolateE", None, Ptr, Ptr)
         self.locker_exit = bind(quick, "_ZN2v86LockerD1Ev", None, Ptr)
         self.handle_scope_init = bind(quick, "_ZN2v811HandleScopeC1EPNS_7IsolateE", None, Ptr, Ptr)
         self.handle_scope_exit = bind(quick, "_ZN2v811HandleScopeD1Ev", None, Ptr)
@@ -492,6 +494,17 @@ class Abi:
             Ptr,
         )
         self.object_new = bind(quick, "_ZN2v86Object3NewEPNS_7IsolateE", Ptr, Ptr)
+        # For the core's own code: tenant code must never run while the GIL is held, or nobody could stop it.
+        self.function_call_quick = bind(
+            quick,
+            "_ZN2v88Function4CallENS_5LocalINS_7ContextEEENS1_INS_5ValueEEEiPS5_",
+            Ptr,
+            Ptr,
+            Ptr,
+            Ptr,
+            c.c_int,
+            Ptr,
+        )
         self.function_call = bind(
             slow,
             "_ZN2v88Function4CallENS_5LocalINS_7ContextEEENS1_INS_5ValueEEEiPS5_",
@@ -543,6 +556,16 @@ class Abi:
             c.c_int,
         )
         self.script_run = bind(slow, "_ZN2v86Script3RunENS_5LocalINS_7ContextEEE", Ptr, Ptr, Ptr)
+        self.compile_module_quick = bind(
+            quick,
+            "_ZN2v814ScriptCompiler13CompileModuleEPNS_7IsolateEPNS0_6SourceENS0_14CompileOptionsENS0_13NoCache"
+            "ReasonE",
+            Ptr,
+            Ptr,
+            Ptr,
+            c.c_int,
+            c.c_int,
+        )
         self.compile_module = bind(
             slow,
             "_ZN2v814ScriptCompiler13CompileModuleEPNS_7IsolateEPNS0_6SourceENS0_14CompileOptionsENS0_13NoCache"
@@ -554,7 +577,7 @@ class Abi:
             c.c_int,
         )
         self.module_instantiate = bind(
-            slow,
+            quick,
             "_ZN2v86Module17InstantiateModuleENS_5LocalINS_7ContextEEEPFNS_10MaybeLocalIS0_EES3_NS1_INS_6StringEEENS1_"
             "INS_10FixedArrayEEENS1_IS0_EEEPFNS4_INS_6ObjectEEES3_S7_S9_SA_E",
             c.c_uint16,

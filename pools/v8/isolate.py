@@ -17,11 +17,9 @@ if TYPE_CHECKING:
     from pools.v8.engine import Engine
     from pools.v8.modules import ModuleGraph
 
-_TEXT_BUFFER_BYTES: Final = 1 << 16
+_TEXT_BUFFER_BYTES: Final = 1 << 13
 DISPATCH_SLOT: Final = 1
 """Where a context's embedder data keeps the core's ``dispatch``; V8 keeps 0 for its debugger."""
-_QUICK_BYTES: Final = 1 << 13
-"""Up to here copying text takes less time than giving up the GIL and getting it back."""
 
 
 class HeapUsage(NamedTuple):
@@ -183,7 +181,7 @@ class Isolate:
 
         """
         abi = self.abi
-        make = abi.string_from_utf8_quick if len(data) < _QUICK_BYTES else abi.string_from_utf8
+        make = abi.string_from_utf8_quick if len(data) < v8.QUICK_BYTES else abi.string_from_utf8
         local: int = make(self.pointer, data, 0, len(data))
         if not local:
             raise EngineError(f"{len(data)} bytes are more than a JavaScript string can hold")
@@ -195,7 +193,9 @@ class Isolate:
         flags = v8.NO_NULL_TERMINATION | v8.REPLACE_INVALID_UTF8
         length = abi.string_length(string)
         if length * 3 <= _TEXT_BUFFER_BYTES:
-            write = abi.string_write_utf8_quick if length < _QUICK_BYTES else abi.string_write_utf8
+            write = (
+                abi.string_write_utf8_quick if length < v8.QUICK_BYTES else abi.string_write_utf8
+            )
             size = write(string, self.pointer, self._text_address, _TEXT_BUFFER_BYTES, None, flags)
             return c.string_at(self._text_address, size)
         size = abi.string_utf8_length(string, self.pointer)
@@ -236,15 +236,20 @@ class Isolate:
         """Whether two handles hold the identical object."""
         return c.c_uint64.from_address(one).value == c.c_uint64.from_address(other).value
 
-    def call(self, context: int, function: int, arguments: tuple[int, ...]) -> int:
+    def call(
+        self, context: int, function: int, arguments: tuple[int, ...], *, quick: bool = False
+    ) -> int:
         """Call a function; 0 when it threw or was terminated.
 
         Microtasks run before it returns. The exception is reported to the message listener unless a TryCatch is open.
+        A ``quick`` call keeps the GIL: it must not run tenant code, which then nobody could stop.
         """
         slots = self._arguments
         for index, argument in enumerate(arguments):
             slots[index] = argument
-        result: int | None = self.abi.function_call(
+        abi = self.abi
+        function_call = abi.function_call_quick if quick else abi.function_call
+        result: int | None = function_call(
             function, context, function, len(arguments), c.addressof(slots)
         )
         return result or 0

@@ -100,7 +100,8 @@ class ModuleGraph:
         abi = isolate.abi
         cached = prepared.cached_data
         option = v8.CONSUME_CODE_CACHE if cached is not None else v8.NO_COMPILE_OPTIONS
-        module: int | None = abi.compile_module(isolate.pointer, prepared.address, option, 0)
+        compile_module = abi.compile_module_quick if prepared.small else abi.compile_module
+        module: int | None = compile_module(isolate.pointer, prepared.address, option, 0)
         if cached is not None and cached.rejected:
             # Made by another V8 or with other flags; the source was compiled.
             prepared.cached_data = None

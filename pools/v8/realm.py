@@ -61,13 +61,14 @@ class Realm:
 
     """
 
-    __slots__ = ("context", "dispatch", "isolate", "kept")
+    __slots__ = ("context", "dispatch", "isolate", "kept", "used")
 
     def __init__(self, isolate: Isolate) -> None:
         abi = isolate.abi
         none = v8.NO_CALLBACK
         self.isolate = isolate
         self.kept = False
+        self.used = False
         self.context: int = abi.context_new(
             isolate.pointer, None, None, None, none, None, none, none
         )
@@ -100,7 +101,17 @@ class Realm:
         isolate = self.isolate
         string = isolate.string
         buffers = [isolate.array_buffer(data) for data in attachments]
-        return bool(self.call(Code.INIT, string(event), string(env), string(limits), *buffers))
+        arguments = (
+            isolate.engine.small_integers[Code.INIT],
+            string(event),
+            string(env),
+            string(limits),
+            *buffers,
+        )
+        # In a context that has run nothing yet there is no tenant code that this could run into.
+        quick = not self.used and len(event) < v8.QUICK_BYTES
+        self.used = True
+        return bool(isolate.call(self.context, self.dispatch, arguments, quick=quick))
 
     def deliver(self, records: bytes, attachments: list[bytes]) -> bool:
         """Hand in the runner's records; False when terminated."""

@@ -75,10 +75,11 @@ def _module_source(path: str, source: str) -> bytes:
 class PreparedSource:
     """A file's source in one isolate, with the code cache for it."""
 
-    __slots__ = ("_buffer", "address", "cached_data", "path", "source")
+    __slots__ = ("_buffer", "address", "cached_data", "path", "small", "source")
 
     def __init__(self, isolate: Isolate, path: str, text: bytes, cache: bytes | None) -> None:
         self.path = path
+        self.small = len(text) < v8.QUICK_BYTES
         self.source = v8.Source(
             source_string=isolate.keep(isolate.string(text)),
             resource_name=isolate.keep(isolate.string(path.encode())),
