@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pools.v8.modules import ModuleGraph
 
 _TEXT_BUFFER_BYTES: Final = 1 << 13
+_MAX_CONSTANTS: Final = 32
 DISPATCH_SLOT: Final = 1
 """Where a context's embedder data keeps the core's ``dispatch``; V8 keeps 0 for its debugger."""
 
@@ -60,6 +61,7 @@ class Isolate:
         self.external_bytes = 0
         """Of the last :meth:`sample`."""
         self.sources = SourceShelf(self)
+        self._constants: dict[bytes, int] = {}
         self.modules: ModuleGraph | None = None
         """The running execution's modules, for V8's callbacks."""
         self.rejections: list[Rejection] = []
@@ -186,6 +188,15 @@ class Isolate:
         if not local:
             raise EngineError(f"{len(data)} bytes are more than a JavaScript string can hold")
         return local
+
+    def constant(self, data: bytes) -> int:
+        """Return a string that is wanted again and again; it is kept."""
+        kept = self._constants.get(data)
+        if kept is None:
+            if len(self._constants) >= _MAX_CONSTANTS:
+                self.drop(self._constants.pop(next(iter(self._constants))))
+            kept = self._constants[data] = self.keep(self.string(data))
+        return kept
 
     def text(self, string: int) -> bytes:
         """Return a string's UTF-8 bytes; lone surrogates become U+FFFD."""

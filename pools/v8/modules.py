@@ -41,26 +41,32 @@ class ModuleGraph:
         Returns the error of code that does not compile or link, or of a termination (which the caller knows of by
         itself). Afterwards :attr:`namespace` is set, and :meth:`evaluated` tells how evaluation goes.
         """
-        realm, abi = self._realm, self._realm.isolate.abi
-        try_catch = realm.isolate.try_catch
-        abi.try_catch_init(try_catch, realm.isolate.pointer)
-        main = self._compile(self._program.main)
-        if (
-            main
-            and abi.module_instantiate(
-                main, realm.context, realm.isolate.engine.callbacks.resolve_module, None
-            )
-            & 1
-        ):
+        main = self._link()
+        if main:
+            realm, abi = self._realm, self._realm.isolate.abi
             evaluation = abi.module_evaluate(main, realm.context)
-            if evaluation:
-                self.namespace = abi.module_namespace(main)
-                self._evaluation = evaluation
-                abi.try_catch_exit(try_catch)
-                return None
+            if not evaluation:
+                return ErrorInfo("Error", "the module's evaluation was terminated")
+            self.namespace = abi.module_namespace(main)
+            self._evaluation = evaluation
+            return None
+        # Once more, to catch the error: a TryCatch around what nearly always succeeds costs more than this.
+        isolate = self._realm.isolate
+        isolate.uncaught.clear()
+        abi, try_catch = isolate.abi, isolate.try_catch
+        abi.try_catch_init(try_catch, isolate.pointer)
+        self._link()
         error = self._caught(try_catch)
         abi.try_catch_exit(try_catch)
         return error
+
+    def _link(self) -> int:
+        """Compile and link the main module; 0 when that failed."""
+        realm = self._realm
+        main = self._compile(self._program.main)
+        resolve = realm.isolate.engine.callbacks.resolve_module
+        linked = main and realm.isolate.abi.module_instantiate(main, realm.context, resolve, None)
+        return main if linked & 1 else 0
 
     def evaluated(self) -> bool | ErrorInfo:
         """Return whether the top level has run to its end; its error when it threw."""

@@ -99,13 +99,12 @@ class Realm:
     def init(self, event: bytes, env: bytes, limits: bytes, attachments: list[bytes]) -> bool:
         """Begin an execution's state; False when terminated."""
         isolate = self.isolate
-        string = isolate.string
         buffers = [isolate.array_buffer(data) for data in attachments]
         arguments = (
             isolate.engine.small_integers[Code.INIT],
-            string(event),
-            string(env),
-            string(limits),
+            isolate.string(event),
+            isolate.constant(env),
+            isolate.constant(limits),
             *buffers,
         )
         # In a context that has run nothing yet there is no tenant code that this could run into.
