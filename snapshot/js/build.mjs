@@ -14,13 +14,13 @@ import { build } from 'esbuild';
 // context that loads a chunk a call per export.
 //
 // dist/core.js is `(function (natives) {...})` and answers the default export of src/core.js. In it are all chunks, as
-// function literals that are evaluated when they are called: a function that exists costs every context, one
-// that could be made costs none. Chunks see `core` and what every script sees, but no variable of src/core.js.
+// function literals in `lazy`, which answers one: a function that exists costs every context, one that could be
+// made costs none. (Without parentheses around it, V8 does not compile it before it is called.) Chunks see `core` and what every script sees, but no variable of src/core.js.
 // dist/rare are chunks that the host keeps outside of the snapshot; dist/warm-up.js is a function of `dispatch`; dist/tools
 // are ES modules as they are.
 function assembled(core, chunks) {
   const cases = chunks.map(
-    ({ name, code }) => `case${JSON.stringify(name)}:return(function(){${code}})()`,
+    ({ name, code }) => `case${JSON.stringify(name)}:return function(){${code}}`,
   );
   return (
     '(function(natives){"use strict";const core={__proto__:null,natives};' +
@@ -72,11 +72,11 @@ function options(source) {
     nodePaths: [join(here, 'node_modules')],
     // V8 keeps text in one byte a character, if none needs two.
     charset: 'ascii',
-    // Identifiers stay: stack traces and the names of classes and functions are part of the APIs.
-    // (`keepNames` would call a function for each closure made. Without it esbuild may still rename
-    // what collides, `URL` to `URL2`: core.js names each interface it exposes.)
+    // Text is memory of each isolate. What tenants see of names is set by src/interface.js; frames of our own scripts are
+    // not in their stacks. (`keepNames` would call a function for each closure made.)
     minifyWhitespace: true,
     minifySyntax: true,
+    minifyIdentifiers: true,
     plugins: [stands.plugin],
     legalComments: 'none',
     logLevel: 'warning',

@@ -21,7 +21,7 @@ def js(tmp_path: Path) -> Path:
     write(
         tmp_path,
         "core.js",
-        "import { a } from './part.js';\n\nexport default () => lazy('late').twice(a);\n",
+        "import { a } from './part.js';\n\nexport default () => lazy('late')().twice(a);\n",
     )
     write(tmp_path, "part.js", "export const a = 1;\n")
     write(tmp_path, "rare/table.js", "export const size = core.natives.b;\n")

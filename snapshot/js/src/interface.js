@@ -25,6 +25,12 @@ function makeEnumerable(object) {
   }
 }
 
+/** Gives a class the name that it has for tenants: the bundler gives it a short one. */
+export function nameInterface(constructor, name) {
+  tag.value = name;
+  defineProperty(constructor, 'name', tag);
+}
+
 /**
  * Makes a class's public members enumerable, as those of an interface are, and gives it its tag.
  * Call it once per class, at its definition.
@@ -34,7 +40,6 @@ export function brandInterface(constructor, name) {
   makeEnumerable(constructor.prototype);
   tag.value = name;
   defineProperty(constructor.prototype, symbolToStringTag, tag);
-  // The bundler renames classes that speak of themselves.
-  if (constructor.name !== name) defineProperty(constructor, 'name', tag);
+  defineProperty(constructor, 'name', tag);
   return constructor;
 }

@@ -6,12 +6,26 @@ import {
   errorStackGetter,
   getOwnPropertyDescriptor,
   getPrototypeOf,
+  objectProto,
   setPrototypeOf,
   stringIndexOf,
   stringSlice,
 } from './primordials.js';
 
-const { isProxy } = core.natives;
+const { natives } = core;
+
+let lastAsked;
+let lastAnswer = false;
+
+/** Whether an object is a proxy. The host is asked once for the questions in a row about the same object. */
+export function isProxy(object) {
+  if (object === objectProto) return false;
+  if (object !== lastAsked) {
+    lastAnswer = !!natives.isProxy(object);
+    lastAsked = object;
+  }
+  return lastAnswer;
+}
 
 /** A property's own descriptor, or undefined: also for what may not be looked into. */
 export function ownProperty(object, key) {

@@ -78,6 +78,7 @@ export const freeze = /* @__PURE__ */ plain('ObjectFreeze');
 export const getOwnPropertyDescriptor = /* @__PURE__ */ plain('ObjectGetOwnPropertyDescriptor');
 export const getPrototypeOf = /* @__PURE__ */ plain('ObjectGetPrototypeOf');
 export const hasOwn = /* @__PURE__ */ plain('ObjectHasOwn');
+export const objectProto = /* @__PURE__ */ plain('ObjectProto');
 export const setPrototypeOf = /* @__PURE__ */ plain('ObjectSetPrototypeOf');
 export const promiseThen = /* @__PURE__ */ method('PromiseThen');
 export const apply = /* @__PURE__ */ plain('ReflectApply');

@@ -8,12 +8,12 @@ export const made = { __proto__: null };
 
 /** The exports of chunk `name`, the same for the whole life of the context. */
 export function use(name) {
-  return made[name] ?? (made[name] = lazy(name) ?? rare(name));
+  return made[name] ?? (made[name] = (lazy(name) ?? rare(name))(core));
 }
 
 /** A chunk that is not in the snapshot: it would take memory of all isolates, and few ever need it. */
 function rare(name) {
-  return evaluate(natives.source(name))(core);
+  return evaluate(natives.source(name));
 }
 
 /** Makes an accessor of the global object what it stands for: the value assigned, or that of its chunk. */

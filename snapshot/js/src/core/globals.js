@@ -1,5 +1,5 @@
 // The names on the global object. A function is cheaper in the snapshot than an accessor, so operations are
-// functions that load their chunk when they are called, and only the rest is lazy. Measured; see the README.
+// functions that load their chunk when they are called, and only the rest is lazy.
 
 import { defineGlobal, defineLazy, use } from './chunks.js';
 import { Request } from './request.js';

@@ -99,6 +99,7 @@ core.raw = {
   ObjectGetOwnPropertyDescriptor: Object.getOwnPropertyDescriptor,
   ObjectGetPrototypeOf: Object.getPrototypeOf,
   ObjectHasOwn: Object.hasOwn,
+  ObjectProto: Object.prototype,
   ObjectSetPrototypeOf: Object.setPrototypeOf,
   PromiseThen: Promise.prototype.then,
   ReflectApply: Reflect.apply,

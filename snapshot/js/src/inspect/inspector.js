@@ -5,6 +5,7 @@ import {
   dataOf,
   isError,
   isObject,
+  isProxy,
   messageOfError,
   nameOfError,
   ownProperty,
@@ -41,8 +42,6 @@ import { key, primitive } from './primitives.js';
 
 /** Entries of one collection that are written out. */
 const MOST = 100;
-
-const { isProxy } = core.natives;
 
 /** One call of inspect: which objects are being written, and how deep to go. */
 export class Inspector {

@@ -1,6 +1,6 @@
 // What sort of object a value is, found out by brand where there is one.
 
-import { dataOf, ownProperty } from '../looking.js';
+import { dataOf, isProxy, ownProperty } from '../looking.js';
 import {
   ArrayBuffer,
   arrayBufferByteLength,
@@ -52,7 +52,7 @@ export function kindOfObject(value) {
   if (isArray(value)) return 'Array';
   if (isView(value)) return 'View';
   for (let it = getPrototypeOf(value); it !== null; it = getPrototypeOf(it)) {
-    if (core.natives.isProxy(it)) return undefined;
+    if (isProxy(it)) return undefined;
     for (let i = 0; i < brands.length; i++) {
       if (brands[i][0] !== it) continue;
       try {
@@ -84,7 +84,7 @@ export function className(value) {
     if (getPrototypeOf(value) === null) return tag ?? 'DataView';
   }
   for (let it = value; it !== null; it = getPrototypeOf(it)) {
-    if (core.natives.isProxy(it)) return null;
+    if (isProxy(it)) return null;
     const constructor = ownProperty(it, 'constructor')?.value;
     if (typeof constructor !== 'function') continue;
     const name = ownProperty(constructor, 'name')?.value;

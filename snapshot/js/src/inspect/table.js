@@ -1,12 +1,10 @@
 // console.table: rows and columns in a frame.
 
 import { append } from '../list.js';
-import { isObject, ownProperty } from '../looking.js';
+import { isObject, isProxy, ownProperty } from '../looking.js';
 import { mapForEach, ownKeys, setForEach, stringRepeat } from '../primordials.js';
 import { Inspector } from './inspector.js';
 import { kindOfObject } from './kinds.js';
-
-const { isProxy } = core.natives;
 
 const VALUES = 'Values';
 

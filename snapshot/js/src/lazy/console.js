@@ -54,7 +54,9 @@ function callers() {
   return end === -1 ? '' : stringSlice(stack, end + 1);
 }
 
-const methods = {
+/** A namespace object: between it and Object.prototype is an empty object. */
+export const console = {
+  __proto__: {},
   log(...args) {
     write('INFO', formatted(args));
   },
@@ -140,8 +142,7 @@ const methods = {
   timeStamp() {},
 };
 
-/** A namespace object: its prototype is an empty object, so that nothing is inherited but Object's. */
-export const console = defineProperty({ __proto__: {}, ...methods }, symbolToStringTag, {
+defineProperty(console, symbolToStringTag, {
   __proto__: null,
   value: 'console',
   configurable: true,

@@ -5,9 +5,7 @@ export { rows } from '../inspect/table.js';
 
 import { errorText, Inspector } from '../inspect/inspector.js';
 import { className } from '../inspect/kinds.js';
-import { isError, isObject, messageOfError } from '../looking.js';
-
-const { isProxy } = core.natives;
+import { isError, isObject, isProxy, messageOfError } from '../looking.js';
 
 /** A value as `console.log` writes it. */
 export function inspect(value, depth = 2) {

@@ -15,6 +15,7 @@ import {
   WritableStreamDefaultController,
   WritableStreamDefaultWriter,
 } from 'web-streams-polyfill';
+import { nameInterface } from '../interface.js';
 import { getOwnPropertyDescriptor, symbolHasInstance, uncurry } from '../primordials.js';
 
 export {
@@ -32,6 +33,20 @@ export {
   WritableStreamDefaultController,
   WritableStreamDefaultWriter,
 };
+
+nameInterface(ByteLengthQueuingStrategy, 'ByteLengthQueuingStrategy');
+nameInterface(CountQueuingStrategy, 'CountQueuingStrategy');
+nameInterface(ReadableByteStreamController, 'ReadableByteStreamController');
+nameInterface(ReadableStream, 'ReadableStream');
+nameInterface(ReadableStreamBYOBReader, 'ReadableStreamBYOBReader');
+nameInterface(ReadableStreamBYOBRequest, 'ReadableStreamBYOBRequest');
+nameInterface(ReadableStreamDefaultController, 'ReadableStreamDefaultController');
+nameInterface(ReadableStreamDefaultReader, 'ReadableStreamDefaultReader');
+nameInterface(TransformStream, 'TransformStream');
+nameInterface(TransformStreamDefaultController, 'TransformStreamDefaultController');
+nameInterface(WritableStream, 'WritableStream');
+nameInterface(WritableStreamDefaultController, 'WritableStreamDefaultController');
+nameInterface(WritableStreamDefaultWriter, 'WritableStreamDefaultWriter');
 
 function getterOf(constructor, name) {
   return getOwnPropertyDescriptor(constructor.prototype, name).get;
