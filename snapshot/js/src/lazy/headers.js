@@ -1,13 +1,20 @@
-// Headers (https://fetch.spec.whatwg.org/#headers-class) and the header lists below it.
-//
-// A header list is linked: `{first, last, sorted}` with nodes `{name, value, next}`, names in lower case;
-// `sorted` is what iteration goes over, until somebody changes the list.
+// Headers (https://fetch.spec.whatwg.org/#headers-class).
 
 import { brandInterface } from '../interface.js';
+import {
+  add,
+  combined,
+  copyInto,
+  has,
+  newList,
+  remove,
+  set,
+  sortAndCombine,
+} from '../headers/list.js';
+import { isToken } from '../headers/token.js';
 import { append, makeList } from '../list.js';
 import { defineIterator, KEY, makePairIteration, PAIR, VALUE } from '../pair-iterator.js';
 import {
-  arraySort,
   getOwnPropertyDescriptor,
   ownKeys,
   stringCharCodeAt,
@@ -17,93 +24,9 @@ import {
 } from '../primordials.js';
 import { byteString, isObject, iteratorMethod, requireArguments } from '../webidl.js';
 
+export { isToken } from '../headers/token.js';
+
 const { quote } = core;
-
-const newList = () => ({ first: null, last: null, sorted: null });
-
-function add(list, name, value) {
-  const node = { name, value, next: null };
-  if (list.last === null) list.first = node;
-  else list.last.next = node;
-  list.last = node;
-  list.sorted = null;
-}
-
-function has(list, name) {
-  for (let node = list.first; node !== null; node = node.next) {
-    if (node.name === name) return true;
-  }
-  return false;
-}
-
-function remove(list, name) {
-  let before = null;
-  for (let node = list.first; node !== null; node = node.next) {
-    if (node.name !== name) {
-      before = node;
-      continue;
-    }
-    if (before === null) list.first = node.next;
-    else before.next = node.next;
-  }
-  list.last = before;
-  list.sorted = null;
-}
-
-function combined(list, name) {
-  let value = null;
-  for (let node = list.first; node !== null; node = node.next) {
-    if (node.name === name) value = value === null ? node.value : `${value}, ${node.value}`;
-  }
-  return value;
-}
-
-function byName(a, b) {
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
-}
-
-/** https://fetch.spec.whatwg.org/#concept-header-list-sort-and-combine */
-function sortAndCombine(list) {
-  const sorted = makeList();
-  for (let node = list.first; node !== null; node = node.next) {
-    let same = null;
-    if (node.name !== 'set-cookie') {
-      for (let i = 0; i < sorted.length && same === null; i++) {
-        if (sorted[i].name === node.name) same = sorted[i];
-      }
-    }
-    if (same === null) sorted[sorted.length] = { name: node.name, value: node.value };
-    else same.value = `${same.value}, ${node.value}`;
-  }
-  return arraySort(sorted, byName);
-}
-
-/** RFC 9110's token. */
-function isTokenCode(code) {
-  return (
-    (code >= 97 && code <= 122) ||
-    (code >= 65 && code <= 90) ||
-    (code >= 48 && code <= 57) ||
-    code === 45 ||
-    code === 95 ||
-    code === 33 ||
-    (code >= 35 && code <= 39) ||
-    code === 42 ||
-    code === 43 ||
-    code === 46 ||
-    code === 94 ||
-    code === 96 ||
-    code === 124 ||
-    code === 126
-  );
-}
-
-export function isToken(text) {
-  for (let i = 0; i < text.length; i++) {
-    if (!isTokenCode(stringCharCodeAt(text, i))) return false;
-  }
-  return text !== '';
-}
 
 function nameOf(given) {
   const name = byteString(given, 'Headers: a name');
@@ -166,10 +89,6 @@ function fillFromSequence(list, sequence) {
     }
     addGiven(list, items[0], items[1]);
   }
-}
-
-function copyInto(list, other) {
-  for (let node = other.first; node !== null; node = node.next) add(list, node.name, node.value);
 }
 
 /** Throws for a list that may not be changed. */
@@ -264,22 +183,6 @@ export class Headers {
   values() {
     return iterate(this, VALUE);
   }
-}
-
-/** Changes the first one and drops the others, as the standard has it. */
-function set(list, name, value) {
-  for (let node = list.first; node !== null; node = node.next) {
-    if (node.name !== name) continue;
-    node.value = value;
-    const { next } = node;
-    const rest = { first: next, last: next === null ? null : list.last, sorted: null };
-    remove(rest, name);
-    node.next = rest.first;
-    list.last = rest.last ?? node;
-    list.sorted = null;
-    return;
-  }
-  add(list, name, value);
 }
 
 brandInterface(Headers, 'Headers');
