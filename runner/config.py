@@ -16,6 +16,15 @@ from pools.protocol import Mode
 from runner.env_file import read_env
 from runner.errors import ConfigError
 from runner.ops.limits import DEFAULT_OP_LIMITS, OpLimit
+from runner.service_settings import (
+    SECRET_VARIABLES,
+    SecretKey,
+    compose_database_url,
+    parse_database_url,
+    parse_nats_credentials,
+    parse_nats_servers,
+    parse_secrets_key,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,6 +80,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "info"
     log_format: str = "auto"
     no_colour: bool = False
+    database_url: str = ""
+    nats_servers: tuple[str, ...] = ()
+    nats_credentials: str = ""
+    """The content of a credentials file, however it was given."""
+    secrets_keys: tuple[SecretKey, ...] = ()
+    """The first seals."""
     snapshot_dir: Path = Path(".isolane")
     host_writable_folders: list[str] = []
     """Where hosts may write in spite of their sandbox: for tools that measure them."""
@@ -193,6 +208,10 @@ _TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("CODE_CACHE_MAX_BYTES", "code_cache_bytes", _whole(0)),
     ("LOG_LEVEL", "log_level", _one_of("debug", "info", "warning", "error")),
     ("LOG_FORMAT", "log_format", _one_of("auto", "pretty", "json")),
+    ("DATABASE_URL", "database_url", parse_database_url),
+    ("NATS_SERVERS", "nats_servers", parse_nats_servers),
+    ("NATS_CREDENTIALS", "nats_credentials", parse_nats_credentials),
+    ("SECRETS_KEY", "secrets_keys", parse_secrets_key),
     ("SNAPSHOT_DIR", "snapshot_dir", Path),
 )
 
@@ -230,6 +249,11 @@ def load_settings(
     values["no_colour"] = bool(variables.get("NO_COLOR"))  # https://no-color.org
     values["op_limits"] = _op_limits(variables)
     values |= _fetch_networks(variables)
+    host = variables.get("POSTGRES_HOST", "").strip()
+    if host and "database_url" not in values:
+        values["database_url"] = _parsed(
+            "POSTGRES_HOST", host, lambda _: compose_database_url(variables)
+        )
     _derive(values, variables)
     return Settings(**values)
 
@@ -238,7 +262,8 @@ def _parsed(name: str, text: str, parse: Callable[[str], Any]) -> Any:
     try:
         return parse(text)
     except ValueError as error:
-        raise ConfigError(name, text, str(error)) from None
+        shown = "***" if name in SECRET_VARIABLES else text
+        raise ConfigError(name, shown, str(error)) from None
 
 
 def _op_limits(variables: Mapping[str, str]) -> dict[str, OpLimit]:
