@@ -41,6 +41,32 @@ class EmbeddedServiceError(RunnerError):
         super().__init__(f"the embedded {service} does not run: {reason}{where}")
 
 
+class DatabaseUnavailableError(RunnerError):
+    """PostgreSQL can not be reached, or does not let us in."""
+
+    def __init__(self, database: str, reason: str) -> None:
+        self.database = database
+        self.reason = reason
+        super().__init__(f"can not connect to {database}: {reason}")
+
+
+class MigrationError(RunnerError):
+    """A migration can not be read or applied."""
+
+
+class MigrationConflictError(MigrationError):
+    """What was applied and what is in the files do not go together; nothing was done."""
+
+
+class SecretError(RunnerError):
+    """A sealed secret can not be opened; ``place`` names its row."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place = place
+        self.reason = reason
+        super().__init__(f"can not open the secret in {place}: {reason}")
+
+
 class AddressError(RunnerError):
     """The address to listen on is taken, or not ours."""
 

@@ -37,14 +37,22 @@ def run_command(arguments: Sequence[str]) -> int:
 
 def _exit_code(error: Exception) -> Exit | None:
     """Return the code for an error whose text is a sentence for the user."""
-    from runner.errors import ConfigError, HostStartError, RunnerError
+    from runner.errors import (
+        ConfigError,
+        DatabaseUnavailableError,
+        HostStartError,
+        MigrationConflictError,
+        RunnerError,
+    )
     from snapshot import errors as snapshot_errors
 
     match error:
         case ConfigError():
             return Exit.USAGE
-        case HostStartError():
+        case HostStartError() | DatabaseUnavailableError():
             return Exit.UNAVAILABLE
+        case MigrationConflictError():
+            return Exit.CONFLICT
         case (
             RunnerError()
             | snapshot_errors.SnapshotError()
@@ -152,6 +160,22 @@ def _snapshot(command: argparse.ArgumentParser) -> None:
     command.add_argument("--check", action="store_true", help="only check the one there is")
 
 
+def _migrate(command: argparse.ArgumentParser) -> None:
+    verbs = command.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+    for name, summary in (
+        ("status", "how the database and the files in migrations/ agree"),
+        ("up", "apply what is pending"),
+        ("baseline", "take over a database that OpenWorkers made: note what it has, apply nothing"),
+    ):
+        verb = verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        verb.add_argument(
+            "--database-url", metavar="URL", help="which database (default: DATABASE_URL)"
+        )
+        verb.add_argument("--json", action="store_true", help="as one JSON object")
+        if name != "status":
+            verb.add_argument("--dry-run", action="store_true", help="only say what would be done")
+
+
 def _version(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="as one JSON object")
 
@@ -168,6 +192,7 @@ def _bench(command: argparse.ArgumentParser) -> None:
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
     "run": ("run one task and print its result", _run),
     "dev": ("serve the workers of a folder on this machine", _dev),
+    "migrate": ("bring the database to the schema of this version", _migrate),
     "snapshot": ("build the V8 startup snapshot", _snapshot),
     "bench": ("run a benchmark", _bench),
     "version": ("print the versions of Isolane and V8", _version),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,8 +15,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from runner.embedded.nats import open_nats
+from runner.embedded.postgres import open_postgres
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractAsyncContextManager
+
+    from runner.embedded.service import Service
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
@@ -158,6 +165,33 @@ def examples(tmp_path_factory: pytest.TempPathFactory, snapshots: Path) -> Itera
     )
     yield running
     assert running.stop() == 0
+
+
+def keep_open(opening: AbstractAsyncContextManager[Service]) -> Iterator[str]:
+    """Give a service's URL to all who ask, whatever loop they run in."""
+
+    async def enter() -> Service:
+        return await opening.__aenter__()
+
+    async def leave() -> None:
+        await opening.__aexit__(None, None, None)
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as loop:
+        service = loop.run(enter())
+        yield service.url
+        loop.run(leave())
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server for all tests, as its superuser."""
+    yield from keep_open(open_postgres(tmp_path_factory.mktemp("postgres"), durable=False))
+
+
+@pytest.fixture(scope="session")
+def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A NATS server with JetStream for all tests."""
+    yield from keep_open(open_nats(tmp_path_factory.mktemp("nats")))
 
 
 def parse(text: str) -> Any:

@@ -1,0 +1,103 @@
+"""Databases on the one server of the session: empty ones, and ones with the schema."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import count
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from runner.store.migrate import Migrator
+from runner.store.pool import connect
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from runner.store.pool import Connection
+
+TEMPLATE = "with_schema"
+
+
+class Rows:
+    """Makes what a test needs and does not care about."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def one(self, statement: str, *parameters: object) -> Any:
+        cursor = await self.connection.execute(statement, parameters)
+        row = await cursor.fetchone()
+        assert row is not None
+        return row[0]
+
+    async def user(self) -> UUID:
+        name = f"user-{uuid4()}"
+        user = await self.one("INSERT INTO users (username) VALUES (%s) RETURNING id", name)
+        assert isinstance(user, UUID)
+        return user
+
+    async def worker(self, user: UUID, name: str | None, **columns: object) -> UUID:
+        names = ["user_id", "name", *columns]
+        marks = ", ".join(["%s"] * len(names))
+        statement = f"INSERT INTO workers ({', '.join(names)}) VALUES ({marks}) RETURNING id"
+        worker = await self.one(statement, user, name, *columns.values())
+        assert isinstance(worker, UUID)
+        return worker
+
+    async def environment(self, user: UUID) -> UUID:
+        environment = await self.one(
+            "INSERT INTO environments (user_id, name) VALUES (%s, %s) RETURNING id",
+            user,
+            str(uuid4()),
+        )
+        assert isinstance(environment, UUID)
+        return environment
+
+
+@pytest.fixture(scope="session")
+def create_database(postgres_url: str) -> Callable[[str], str]:
+    """Make a database after a template; return its URL."""
+    numbers = count(1)
+
+    def create(template: str) -> str:
+        name = TEMPLATE if template == "" else f"test_{next(numbers)}"
+        after = template or "template1"
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {after} STRATEGY file_copy")
+        return f"{postgres_url.rpartition('/')[0]}/{name}"
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def template(create_database: Callable[[str], str]) -> str:
+    """The schema, migrated once for all."""
+    url = create_database("")
+
+    async def migrate() -> None:
+        async with connect(url) as connection:
+            await Migrator(connection).up()
+
+    asyncio.run(migrate())
+    return TEMPLATE
+
+
+@pytest.fixture
+def empty_database(create_database: Callable[[str], str]) -> str:
+    return create_database("template1")
+
+
+@pytest.fixture(scope="module")
+def database(create_database: Callable[[str], str], template: str) -> str:
+    """A database with the schema, for one module."""
+    return create_database(template)
+
+
+@pytest.fixture
+async def rows(database: str) -> AsyncIterator[Rows]:
+    """A connection whose doings are undone when the test ends."""
+    async with connect(database) as connection, connection.transaction(force_rollback=True):
+        yield Rows(connection)
