@@ -86,7 +86,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         await asyncio.sleep(seconds)
 
 
-def why_not(error: httpcore.ConnectError) -> str:
+def why_not(error: Exception) -> str:
     """Say why a connection could not be made; the operating system's text names our addresses, so it is not shown."""
     cause: BaseException | None = error
     while cause is not None:

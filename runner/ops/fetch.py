@@ -1,22 +1,26 @@
 """The ``fetch`` op: HTTP/1.1 to the world, streaming both ways.
 
-The one way out for workers. Redirects are followed here as the Fetch standard says (https://fetch.spec.whatwg.org/,
-HTTP-redirect fetch), because each hop must pass the guard. Must not know executions beyond their op.
+The one way out for workers. It uses httpx's transport and not its client, which would keep cookies, add headers and undo
+encodings without a bound (docs/decisions/006). Redirects are followed here as the Fetch standard says
+(https://fetch.spec.whatwg.org/, HTTP-redirect fetch), because each hop must pass the guard. Must not know executions
+beyond their op.
 """
 
 from __future__ import annotations
 
 import asyncio
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urljoin, urlsplit
 
-import httpcore
+import httpx
 import msgspec
 
 from pools.protocol import STREAM_WINDOW_BYTES
 from runner.errors import OpError, StreamError
-from runner.ops.connections import CONNECT_S, open_pool, why_not
+from runner.ops.connections import CONNECT_S, why_not
 from runner.ops.decoding import ACCEPTED, decoder_for
+from runner.ops.transport import GuardedTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -76,7 +80,7 @@ class _Hop(msgspec.Struct):
     method: str
     url: str
     headers: list[tuple[str, str]]
-    content: bytes | AsyncIterator[bytes] | None
+    content: bytes | _Sent | None
     redirects: int = 0
 
 
@@ -84,11 +88,11 @@ class Fetch:
     """The handler; owns the connections of all executions."""
 
     def __init__(self, policy: AddressPolicy, max_idle: int, user_agent: str) -> None:
-        self._pool = open_pool(policy, max_idle)
+        self._transport = GuardedTransport(policy, max_idle)
         self._user_agent = user_agent
 
     async def close(self) -> None:
-        await self._pool.aclose()
+        await self._transport.aclose()
 
     async def __call__(self, call: OpCall) -> None:
         args = call.args(FetchArgs)
@@ -105,7 +109,7 @@ class Fetch:
                         "TypeError",
                         "fetch failed: the response is a redirect, and those are errors here",
                     )
-                _redirect(hop, response.status, location)
+                _redirect(hop, response.status_code, location)
             finally:
                 await response.aclose()
 
@@ -125,39 +129,31 @@ class Fetch:
                 headers.append((name, value))
         return headers
 
-    async def _request(self, hop: _Hop) -> httpcore.Response:
+    async def _request(self, hop: _Hop) -> httpx.Response:
         request = _prepare(hop)
         # An idle connection may be closed by its server in the moment we take it.
         again = hop.method in {"GET", "HEAD", "OPTIONS"} and hop.content is None
         while True:
             try:
-                return await self._pool.handle_async_request(request)
-            except (httpcore.RemoteProtocolError, httpcore.ReadError, httpcore.WriteError) as error:
+                return await self._transport.handle_async_request(request)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
                 if not again:
                     raise _failed(error) from None
                 again = False
-            except (
-                httpcore.ProtocolError,
-                httpcore.NetworkError,
-                httpcore.TimeoutException,
-            ) as error:
+            except httpx.TransportError as error:
                 raise _failed(error) from None
 
 
-def _prepare(hop: _Hop) -> httpcore.Request:
+def _prepare(hop: _Hop) -> httpx.Request:
     try:
         parts = urlsplit(hop.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError
         port = parts.port
-        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        url = httpcore.URL(
-            scheme=parts.scheme.encode(),
-            host=parts.hostname.encode("ascii"),
-            port=port,
-            target=target.encode("ascii"),
-        )
-    except ValueError:
+        # As it is, and not in the URL: httpx would write it its own way, and there may be a signature over it.
+        target = ((parts.path or "/") + (f"?{parts.query}" if parts.query else "")).encode("ascii")
+        origin = _origin(parts.scheme, parts.hostname, port)
+    except (ValueError, httpx.InvalidURL):
         raise OpError(
             "TypeError", f"fetch failed: {hop.url[:200]!r} is no URL that can be fetched"
         ) from None
@@ -172,18 +168,29 @@ def _prepare(hop: _Hop) -> httpcore.Request:
         headers.append(("content-length", "0"))
     try:
         raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-        return httpcore.Request(
-            hop.method.encode("ascii"),
-            url,
-            headers=raw,
-            content=hop.content,
-            extensions={"timeout": _TIMEOUTS},
-        )
+        hop.method.encode("ascii")
     except UnicodeEncodeError:
         raise OpError("TypeError", "fetch failed: a header has characters above U+00FF") from None
+    content = hop.content
+    request = httpx.Request(
+        hop.method,
+        origin,
+        headers=raw,
+        # Given a stream, httpx adds no headers.
+        stream=content if isinstance(content, _Sent) else httpx.ByteStream(content or b""),
+        extensions={"timeout": _TIMEOUTS, "target": target},
+    )
+    request.method = hop.method  # httpx makes it upper case, the Fetch standard not always
+    return request
 
 
-def _content(args: FetchArgs, call: OpCall) -> bytes | AsyncIterator[bytes] | None:
+@lru_cache(maxsize=256)  # httpx takes its time for them
+def _origin(scheme: str, host: str, port: int | None) -> httpx.URL:
+    host.encode("ascii")
+    return httpx.URL(scheme=scheme, host=host, port=port)
+
+
+def _content(args: FetchArgs, call: OpCall) -> bytes | _Sent | None:
     match args.body:
         case None:
             return None
@@ -192,22 +199,28 @@ def _content(args: FetchArgs, call: OpCall) -> bytes | AsyncIterator[bytes] | No
         case "bytes":
             return call.attachment
         case "stream":
-            return _sent(call)
+            return _Sent(call)
 
 
-async def _sent(call: OpCall) -> AsyncIterator[bytes]:
-    stream = call.sent_body()
-    try:
-        while (chunk := await stream.read()) is not None:
-            yield chunk
-    finally:
-        stream.cancel("the request is over")
+class _Sent(httpx.AsyncByteStream):
+    """A request's body as the worker's stream has it."""
+
+    def __init__(self, call: OpCall) -> None:
+        self._call = call
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        stream = self._call.sent_body()
+        try:
+            while (chunk := await stream.read()) is not None:
+                yield chunk
+        finally:
+            stream.cancel("the request is over")
 
 
-def _location(response: httpcore.Response) -> str | None:
-    if response.status not in _REDIRECTS:
+def _location(response: httpx.Response) -> str | None:
+    if response.status_code not in _REDIRECTS:
         return None
-    for name, value in response.headers:
+    for name, value in response.headers.raw:
         if name.lower() == b"location":
             return value.decode("latin-1")
     return None
@@ -246,20 +259,20 @@ def _drop(hop: _Hop, names: frozenset[str]) -> None:
     hop.headers = [(name, value) for name, value in hop.headers if name.lower() not in names]
 
 
-async def _answer(call: OpCall, hop: _Hop, response: httpcore.Response) -> None:
+async def _answer(call: OpCall, hop: _Hop, response: httpx.Response) -> None:
     """Resolve the op, and send the body on."""
     headers = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
-        for name, value in response.headers
+        for name, value in response.headers.raw
     ]
     encodings = [value for name, value in headers if name == "content-encoding"]
-    has_body = hop.method != "HEAD" and response.status not in _NO_BODY
+    has_body = hop.method != "HEAD" and response.status_code not in _NO_BODY
     decoder = decoder_for(encodings[0]) if has_body and len(encodings) == 1 else None
     dropped = (
         _NOT_PASSED if decoder is None else _NOT_PASSED | {"content-encoding", "content-length"}
     )
     answer: dict[str, Any] = {
-        "status": response.status,
+        "status": response.status_code,
         "statusText": response.extensions.get("reason_phrase", b"").decode("latin-1"),
         "headers": [header for header in headers if header[0] not in dropped],
         "url": hop.url.partition("#")[0],
@@ -314,15 +327,15 @@ async def _read_small(chunks: AsyncIterator[bytes], read: list[bytes]) -> bool:
     return True
 
 
-async def _chunks(response: httpcore.Response, decoder: Decoder | None) -> AsyncIterator[bytes]:
+async def _chunks(response: httpx.Response, decoder: Decoder | None) -> AsyncIterator[bytes]:
     try:
-        async for chunk in response.aiter_stream():
+        async for chunk in response.aiter_raw():
             if decoder is None:
                 yield chunk
             else:
                 for piece in decoder.feed(chunk):
                     yield piece
-    except (httpcore.ProtocolError, httpcore.NetworkError, httpcore.TimeoutException) as error:
+    except httpx.TransportError as error:
         raise _failed(error) from None
     if decoder is not None and not decoder.complete:
         raise OpError("TypeError", "fetch failed: the response ended in the middle of its encoding")
@@ -332,17 +345,17 @@ def _failed(error: Exception) -> OpError:
     match error:
         case OpError():
             return error
-        case httpcore.ConnectTimeout():
+        case httpx.ConnectTimeout():
             why = f"no TLS connection within {CONNECT_S:g} s"
-        case httpcore.ConnectError():
+        case httpx.ConnectError():
             why = f"the server {why_not(error)}"
-        case httpcore.TimeoutException():
+        case httpx.TimeoutException():
             why = f"nothing moved for {_IDLE_S:.0f} s"
-        case httpcore.LocalProtocolError():
+        case httpx.LocalProtocolError():
             why = "a header or the method is not allowed in HTTP"
-        case httpcore.RemoteProtocolError():
+        case httpx.RemoteProtocolError():
             why = "the server closed the connection or does not speak HTTP"
-        case httpcore.NetworkError():
+        case httpx.NetworkError():
             why = "the connection was lost"
         case _:
             why = "the response could not be read"

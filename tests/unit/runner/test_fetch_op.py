@@ -9,11 +9,14 @@ import zlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import httpcore
+import httpx
 import pytest
 
 from pools.protocol import STREAM_WINDOW_BYTES, Start
 from runner.ops.addresses import AddressPolicy
 from runner.ops.fetch import Fetch
+from runner.ops.transport import GuardedTransport
 from tests.unit.runner.fake_lane import Bench, connect
 
 if TYPE_CHECKING:
@@ -235,6 +238,15 @@ async def test_a_whole_body_is_sent_with_its_length(changes: dict[str, Any], bod
         await js.fetch(upstream.url, method="POST", **changes)
         assert upstream.seen[0].body == body
         assert upstream.seen[0].headers["content-length"] == str(len(body))
+
+
+async def test_target_and_method_are_sent_as_they_are() -> None:
+    async with serve() as upstream, client() as js:
+        target = "/a/./../%7e|'\"x\\?q=%2F|'+"
+        upstream.answers[target] = whole(b"ok")
+        _, body = await js.fetch(upstream.url + target, method="patch")
+        assert body == b"ok"
+        assert upstream.seen[0].method == "patch"
 
 
 async def test_a_body_can_be_streamed_up() -> None:
@@ -475,7 +487,7 @@ async def test_the_guard_judges_where_a_redirect_leads() -> None:
     async with serve() as open_, serve() as closed, client() as js:
         policy = AddressPolicy(allowed=["127.0.0.1"])
         fetch = js.bench.ops._handlers["fetch"]
-        fetch._pool._network_backend._policy = policy  # type: ignore[attr-defined]
+        fetch._transport._pool._network_backend._policy = policy  # type: ignore[attr-defined]
         port = closed.url.rpartition(":")[2]
         open_.answers["/"] = whole(b"", f"location: http://127.0.0.2:{port}/", status="302 R")
         assert "127.0.0.2 is not a public address" in await js.failure(open_.url)
@@ -488,3 +500,25 @@ async def test_arguments_of_another_shape_end_the_host() -> None:
             await asyncio.sleep(0)
         assert "arguments of fetch" in js.bench.host.ended[0]
         assert json.dumps(js.bench.host.ended)
+
+
+@pytest.mark.parametrize(
+    ("raised", "seen"),
+    [
+        (httpcore.ReadTimeout, httpx.ReadTimeout),
+        (httpcore.ConnectError, httpx.ConnectError),
+        (httpcore.LocalProtocolError, httpx.LocalProtocolError),
+        (type("Newer", (httpcore.NetworkError,), {}), httpx.NetworkError),
+    ],
+)
+async def test_the_transport_raises_the_errors_of_httpx(
+    raised: type[Exception], seen: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any) -> None:
+        raise raised("why")
+
+    monkeypatch.setattr(httpcore.AsyncConnectionPool, "handle_async_request", fail)
+    async with GuardedTransport(AddressPolicy(allow_all=True), 1) as transport:
+        with pytest.raises(httpx.TransportError, match="why") as caught:
+            await transport.handle_async_request(httpx.Request("GET", "http://a.test/"))
+    assert type(caught.value) is seen
