@@ -132,7 +132,7 @@ class EngineBench:
         held = pool.acquire(start.tenant, start.worker, _Nobody())
         assert held is not None
         turn = execution.begin(held)
-        execution.made_code_caches()
+        execution.finish()
         pool.release(held, healthy=execution.healthy)
         ended = perf_counter_ns()
         assert turn is not None, name

@@ -126,56 +126,69 @@ class Waiter(Protocol):
 
 
 class IdleShelf:
-    """Idle isolates by key, least recently used keys first out; for one thread, or under a lock."""
+    """Idle isolates by key, least recently used keys first out; for one thread, or under a lock.
+
+    A key stays when its last isolate is taken, since it mostly comes back; :meth:`forget` it when it has none at all.
+    """
 
     def __init__(self) -> None:
         self._order: LRUCache[str, list[TenantIsolate]] = LRUCache(maxsize=float("inf"))
         self._by_key: dict[str, list[TenantIsolate]] = {}
         """The same lists: looking at them here leaves the order alone."""
+        self._evicting: list[TenantIsolate] = []
+        """The list that the last eviction was from, unless its key was used since."""
         self.count = 0
 
     def put(self, held: TenantIsolate) -> None:
         """Add an isolate that became idle."""
         held.last_used_ns = time.monotonic_ns()
         held.dirty = True
-        self._add(held)
+        self.put_back(held)
 
     def put_back(self, held: TenantIsolate) -> None:
         """Add an isolate that :meth:`find` removed and nobody has used."""
-        self._add(held)
-
-    def _add(self, held: TenantIsolate) -> None:
-        idle = self._order.get(held.key)
+        key = held.key
+        idle = self._order.get(key)  # and now it is the most recently used one
         if idle is None:
-            self._order[held.key] = self._by_key[held.key] = [held]
+            self._order[key] = self._by_key[key] = [held]
         else:
+            if idle is self._evicting:
+                self._evicting = []
             idle.append(held)
         self.count += 1
 
     def take(self, key: str) -> TenantIsolate | None:
         """Remove and return the key's isolate that was used last."""
         idle = self._by_key.get(key)
-        return self._remove(key, idle, -1) if idle is not None else None
+        if not idle:
+            return None
+        self.count -= 1
+        return idle.pop()
 
     def evict(self) -> TenantIsolate | None:
         """Remove and return an isolate of the least recently used key."""
-        if not self._by_key:
+        if not self.count:
             return None
-        key, idle = self._order.popitem()
-        self._order[key] = idle
-        return self._remove(key, idle, 0)
+        while not self._evicting:
+            key, idle = self._order.popitem()
+            if not idle:
+                del self._by_key[key]
+                continue
+            # Back into the cache, which takes it for just used: what is left of it goes first all the same.
+            self._order[key] = self._evicting = idle
+        self.count -= 1
+        return self._evicting.pop(0)
 
     def find(self, wanted: Callable[[TenantIsolate], bool]) -> TenantIsolate | None:
         """Remove and return an isolate that is wanted."""
-        for key, idle in self._by_key.items():
+        for idle in self._by_key.values():
             for index, held in enumerate(idle):
                 if wanted(held):
-                    return self._remove(key, idle, index)
+                    self.count -= 1
+                    return idle.pop(index)
         return None
 
-    def _remove(self, key: str, idle: list[TenantIsolate], index: int) -> TenantIsolate:
-        held = idle.pop(index)
-        if not idle:
-            del self._order[key], self._by_key[key]
-        self.count -= 1
-        return held
+    def forget(self, key: str) -> None:
+        """Drop a key without idle isolates."""
+        if self._by_key.get(key) == []:
+            del self._by_key[key], self._order[key]

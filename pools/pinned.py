@@ -89,5 +89,6 @@ class PinnedPool:
         self._per_tenant[held.tenant] -= 1
         if not self._per_tenant[held.tenant]:
             del self._per_tenant[held.tenant]
+            self._shelf.forget(held.tenant)
         self.counters.disposed += 1
         held.dispose()

@@ -114,6 +114,7 @@ class PooledPool:
 
     def _uncount(self, held: TenantIsolate) -> None:
         self.counters.disposed += 1
+        self._shelf.forget(held.key)
         self._count -= 1
         self._per_tenant[held.tenant] -= 1
         if not self._per_tenant[held.tenant]:
