@@ -31,9 +31,12 @@ class CodeCaches:
         return dict(caches)
 
     def put(self, deployment: str, file: str, cache: bytes) -> None:
+        """Keep a file's cache; the first one stays (docs/decisions/007)."""
         caches = self._by_deployment.setdefault(deployment, {})
-        self._entries += file not in caches
-        self._bytes += len(cache) - len(caches.get(file, b""))
+        if file in caches:
+            return
+        self._entries += 1
+        self._bytes += len(cache)
         caches[file] = cache
         self._by_deployment.move_to_end(deployment)
         while self._by_deployment and (
