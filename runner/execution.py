@@ -62,7 +62,8 @@ class Response:
 
 
 Answer = Response | Thrown | Outcome
-"""What a client can be told: a response, the handler's failure, or the end when neither came first."""
+"""What a client can be told: a response, the handler's failure, or an outcome: the end when neither came first, or op limit
+as soon as the handler failed with it."""
 
 
 class Lane(Protocol):
@@ -286,7 +287,7 @@ class Execution:
                 self.error = record.error
                 # With the outcome in the same turn, the outcome is the better answer: it knows which limit it was.
                 if not last:
-                    self._answer(record.error)
+                    self._answer(_failure(record))
 
     def _take_head(self, head: Head, attachments: list[bytes]) -> None:
         if self.answer.done() and not self.answer.cancelled():
@@ -377,6 +378,14 @@ class Execution:
         waiting, self.on_end = self.on_end, []
         for call in waiting:
             call(self)
+
+
+def _failure(record: Error) -> Thrown | Outcome:
+    if record.kind is None:
+        return record.error
+    thrown = record.error
+    error = ErrorInfo(thrown.name, thrown.message, thrown.stack)
+    return Outcome(OutcomeKind(record.kind), error)
 
 
 _UNOPENED: Final[Any] = object()

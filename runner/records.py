@@ -6,7 +6,7 @@ See ``docs/boundary.md``. Must not know sockets, executions or ops.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -90,6 +90,8 @@ class Result(Record, frozen=True, tag="result"):
 
 class Error(Record, frozen=True, tag="error"):
     error: Thrown
+    kind: Literal["op_limit"] | None = None
+    """What the outcome is going to be, if not exception."""
 
 
 AnyRecord = Head | Op | Abort | Chunk | End | Fail | Credit | Cancel | Log | Result | Error

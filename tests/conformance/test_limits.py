@@ -133,6 +133,20 @@ def test_ops_beyond_the_limit_are_rejected(lane: LaneUnderTest) -> None:
     assert len(result.of("op")) == 2
 
 
+def test_an_op_limit_is_said_before_wait_until_has_ended(lane: LaneUnderTest) -> None:
+    """The error's record tells it apart from other failures, as the outcome does later."""
+    limits = Limits(cpu_ms=1000, wall_ms=5000, ops=b'{"ops":{"fetch":[1,6]}}')
+    held = "ctx.waitUntil(new Promise((r) => setTimeout(r, 200))); fetch('http://a.test/');"
+    for failing, rest in (("await fetch('http://a.test/')", ["op_limit"]), ("throw Error()", [])):
+        source = f"export default {{ async task(payload, env, ctx) {{ {held} {failing} }} }}"
+        number = lane.start(lane.deploy(source), limits=limits)
+        result = lane.until(number, lambda it: it.of("error"))
+        assert result.outcome is None
+        assert result.of("error")[0][2:] == rest
+        kind = OutcomeKind.OP_LIMIT if rest else OutcomeKind.EXCEPTION
+        assert lane.until(number).kind is kind
+
+
 def test_a_result_that_is_too_large_is_an_exception(blob: bytes) -> None:
     """It fits the heap, but no frame: the worker is told, and the host lives."""
     with running_host(blob, Mode.PINNED, heap_max_mb=1000) as host:

@@ -55,6 +55,27 @@ test('more ops than allowed reject, and what escapes is the outcome', async () =
   assert.equal(caught.result.data, 'fetch limit exceeded: fetch (2/1)');
 });
 
+test('the error says that it was a limit, for what waitUntil keeps going', async () => {
+  const failing = async statement => {
+    const it = await onTask(
+      `export default { async task(payload, env, ctx) {
+        ctx.waitUntil(new Promise(resolve => setTimeout(resolve, 10)));
+        fetch('https://a.test/');
+        ${statement}
+      } }`,
+      null,
+      {},
+      { limits: { ops: { fetch: [1, 6] } } },
+    );
+    assert.equal(it.state, 'P');
+    const [record] = it.of('error');
+    await it.tick(10);
+    return [record.length, record[2], it.state];
+  };
+  assert.deepEqual(await failing(`await fetch('https://a.test/')`), [3, 'op_limit', 'DL']);
+  assert.deepEqual(await failing(`throw new Error('x')`), [2, undefined, 'DX']);
+});
+
 test('timers have a limit, too', async () => {
   const it = await onTask(
     'export default { task() { for (;;) setTimeout(() => {}, 0) } }',

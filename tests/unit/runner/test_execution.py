@@ -115,6 +115,17 @@ async def test_a_failed_handler_is_an_answer_before_wait_until_has_ended() -> No
     assert (await execution.ended()).error == ErrorInfo("E", "m", "s")
 
 
+async def test_an_op_limit_is_told_before_wait_until_has_ended() -> None:
+    bench = await connect()
+    execution = await started(bench)
+    bench.lane.turn(1, [["error", {"name": "E", "message": "m", "stack": "s"}, "op_limit"]])
+    answer = await execution.answer
+    assert answer == Outcome(OutcomeKind.OP_LIMIT, ErrorInfo("E", "m", "s"))
+    assert execution.outcome is None
+    bench.lane.turn(1, outcome=Outcome(OutcomeKind.OP_LIMIT))
+    assert (await execution.ended()).error == ErrorInfo("E", "m", "s")
+
+
 async def test_in_the_last_turn_the_outcome_is_the_better_answer() -> None:
     bench = await connect()
     execution = await started(bench)

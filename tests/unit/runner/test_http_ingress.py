@@ -293,6 +293,17 @@ async def test_a_failed_handler_is_told_before_its_wait_until_has_ended() -> Non
         assert http.admission.total == 0
 
 
+async def test_an_op_limit_is_a_429_before_its_wait_until_has_ended() -> None:
+    async with site() as http:
+        record = ["error", {"name": "Error", "message": "m"}, "op_limit"]
+        http.lane.on_start = answering(record, outcome=None)
+        answer = await http.get()
+        assert (answer.status, answer.body) == (429, b"Error: m\n")
+        assert answer.headers["x-termination-reason"] == "OpLimit"
+        http.lane.turn(1, outcome=Outcome(OutcomeKind.OP_LIMIT))
+        assert (await http.journal.next()).outcome is OutcomeKind.OP_LIMIT
+
+
 async def test_a_client_that_leaves_early_is_noticed() -> None:
     async with site() as http:
         http.lane.on_start = quiet

@@ -96,7 +96,7 @@ export function fail(error) {
     // There may be no stack left.
     described = '{"name":"Error","message":"(an error that could not be described)","stack":""}';
   }
-  emit(`["error",${described}]`);
+  emit(`["error",${described}${outcome === 'L' ? ',"op_limit"' : ''}]`);
 }
 
 /** Gives a reason to fail for when the execution is found to be stuck. */
