@@ -127,3 +127,13 @@ def parse_secrets_key(text: str) -> tuple[SecretKey, ...]:
             raise ValueError(f"two keys have the id {key.id}; {allowed}")
         keys[key.id] = key
     return tuple(keys.values())
+
+
+def without_password(url: str) -> str:
+    """Return a URL that may be shown: a password or token in it is ``***``."""
+    scheme, slashes, rest = url.partition("://")
+    login, at, place = rest.rpartition("@")
+    if not at:
+        return url
+    user, colon, _ = login.partition(":")
+    return f"{scheme}{slashes}{user if colon else ''}{colon}***@{place}"

@@ -6,7 +6,6 @@ import asyncio
 import gc
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,17 +14,20 @@ import msgspec
 import uvloop
 
 from runner.app import Runner, make_http
+from runner.cli.dev_services import DevServices, forget
 from runner.cli.exits import UsageError
 from runner.cli.logs import configure_logging
 from runner.cli.terminal import TerminalJournal
 from runner.config import Address, load_settings
 from runner.drain import drain
+from runner.embedded.process import write_private
 from runner.env_file import EnvFileError, read_env
 from runner.folder import Folder
 from runner.ingress.server import bind
 from runner.lifecycle import Signals
 from runner.pages import Pages
 from runner.resolve import WorkerTable
+from runner.service_settings import without_password
 
 if TYPE_CHECKING:
     import argparse
@@ -61,10 +63,10 @@ def main(options: argparse.Namespace) -> int:
     except EnvFileError as error:
         raise UsageError(str(error)) from None
     configure_logging(settings)
-    if options.fresh:
-        shutil.rmtree(_STATE, ignore_errors=True)
     sock = bind(settings.http_addr)
     try:
+        if options.fresh:
+            asyncio.run(forget(_STATE))
         return uvloop.run(_serve(settings, sock, paths, variables, watch=options.watch))
     finally:
         sock.close()
@@ -85,17 +87,19 @@ async def _serve(
     pages = Pages(base, _DOMAIN)
     table = WorkerTable(settings.worker_domains, pages)
     with Signals() as signals:
-        async with Runner(settings, journal) as runner:
+        async with DevServices(settings, _STATE) as services, Runner(settings, journal) as runner:
             folder = Folder(
                 paths, variables, runner.builder("dev"), runner.dispatcher, table, journal.line
             )
             deployed = await folder.deploy()
             ingress, server = make_http(runner, table, sock)
             await server.start()
-            journal.line(f"HTTP {base}")
+            served = await services.ready()
+            for name, where in _addresses(base, given=settings, served=served):
+                journal.line(f"{name} {where}")
             for deployment in table.deployments:
                 journal.line(f"  {pages.curl(deployment)}")
-            _write_state(base)
+            _write_state(base, served)
             await folder.check(deployed)
             runner.fetch.open()
             # What was made so far stays, and a request leaves no cycles: collecting garbage may be rare.
@@ -125,11 +129,25 @@ async def _drain(settings: Settings, ingress: HttpIngress, server: HttpServer) -
     await server.finish(settings.drain_timeout_ms / 1000)
 
 
-def _write_state(base: str) -> None:
+def _addresses(base: str, *, given: Settings, served: Settings) -> list[tuple[str, str]]:
+    """Return what runs where: of our own servers with the password, of the user's without."""
+    postgres, nats = served.database_url, served.nats_servers
+    return [
+        ("HTTP", base),
+        ("PostgreSQL", without_password(postgres) if given.database_url else postgres),
+        ("NATS", ",".join(map(without_password, nats) if given.nats_servers else nats)),
+    ]
+
+
+def _write_state(base: str, served: Settings) -> None:
     """Leave word for the other commands of this folder."""
-    _STATE.mkdir(mode=0o700, exist_ok=True)
-    state = {"pid": os.getpid(), "http": base}
-    (_STATE / "dev.json").write_text(json.dumps(state) + "\n", encoding="utf-8")
+    state = {
+        "pid": os.getpid(),
+        "http": base,
+        "postgres": served.database_url,
+        "nats": ",".join(served.nats_servers),
+    }
+    write_private(_STATE / "dev.json", json.dumps(state) + "\n")
 
 
 def _remove_state() -> None:

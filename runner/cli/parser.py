@@ -40,6 +40,7 @@ def _exit_code(error: Exception) -> Exit | None:
     from runner.errors import (
         ConfigError,
         DatabaseUnavailableError,
+        EmbeddedServiceError,
         HostStartError,
         MigrationConflictError,
         RunnerError,
@@ -49,7 +50,7 @@ def _exit_code(error: Exception) -> Exit | None:
     match error:
         case ConfigError():
             return Exit.USAGE
-        case HostStartError() | DatabaseUnavailableError():
+        case HostStartError() | DatabaseUnavailableError() | EmbeddedServiceError():
             return Exit.UNAVAILABLE
         case MigrationConflictError():
             return Exit.CONFLICT

@@ -124,6 +124,8 @@ class _Cluster:
             "--encoding=UTF8",
             "--locale-provider=builtin",
             "--locale=C.UTF-8",
+            # Small ones: most folders of `dev` never fill one.
+            "--wal-segsize=4",
             "--no-sync",
             "--no-instructions",
         ).finish(_INIT_WITHIN_S)

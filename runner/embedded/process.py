@@ -26,7 +26,7 @@ _Found = TypeVar("_Found")
 _LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 _ENVIRON: Final = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 _POLL_S: Final = 0.005
-_LOCK_WAIT_S: Final = 15.0
+_LOCK_WAIT_S: Final = 5.0
 _LOG_KEPT: Final = 4 << 20
 
 

@@ -64,10 +64,14 @@ class DevServer:
 
     def hosts(self) -> list[int]:
         """Return the pids of its isolate hosts."""
-        found = []
-        for task in Path(f"/proc/{self.process.pid}/task").iterdir():
-            found += [int(pid) for pid in (task / "children").read_text().split()]
-        return found
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        children = [pid for task in tasks for pid in (task / "children").read_text().split()]
+        # It has servers, too.
+        return [
+            int(pid)
+            for pid in children
+            if b"pools.host" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        ]
 
     def stop(self) -> tuple[int, str]:
         """Send SIGTERM; return the exit code and what it still printed."""

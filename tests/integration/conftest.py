@@ -114,7 +114,8 @@ class Dev:
         """Return the processes of the isolate hosts."""
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [int(child) for child in children]
+        commands = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+        return [child for child, command in commands.items() if b"pools.host" in command]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.http.close()
@@ -139,13 +140,19 @@ def cli(tmp_path: Path, snapshots: Path) -> Cli:
     return Cli(tmp_path, snapshots)
 
 
+@pytest.fixture(scope="session")
+def services(postgres_url: str, nats_url: str) -> dict[str, str]:
+    """The servers of the session, as variables."""
+    return {"DATABASE_URL": postgres_url, "NATS_SERVERS": nats_url}
+
+
 @pytest.fixture
-def dev(cli: Cli) -> Iterator[Callable[..., Dev]]:
-    """Start ``isolane dev``; it is stopped when the test ends."""
+def dev(cli: Cli, services: dict[str, str]) -> Iterator[Callable[..., Dev]]:
+    """Start ``isolane dev`` on the session's servers; it is stopped when the test ends."""
     started: list[Dev] = []
 
     def start(*arguments: str | Path, **environ: str) -> Dev:
-        started.append(Dev(cli, *arguments, **environ))
+        started.append(Dev(cli, *arguments, **services | environ))
         return started[-1]
 
     yield start
@@ -156,12 +163,15 @@ def dev(cli: Cli) -> Iterator[Callable[..., Dev]]:
 
 
 @pytest.fixture(scope="module")
-def examples(tmp_path_factory: pytest.TempPathFactory, snapshots: Path) -> Iterator[Dev]:
+def examples(
+    tmp_path_factory: pytest.TempPathFactory, snapshots: Path, services: dict[str, str]
+) -> Iterator[Dev]:
     """All examples, served once for the tests of a module."""
     running = Dev(
         Cli(tmp_path_factory.mktemp("examples"), snapshots),
         EXAMPLES,
         FETCH_ALLOW_PRIVATE_NETWORK="true",
+        **services,
     )
     yield running
     assert running.stop() == 0

@@ -9,6 +9,7 @@ import pytest
 
 from runner.config import load_settings
 from runner.errors import ConfigError
+from runner.service_settings import without_password
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,3 +92,16 @@ def test_what_can_not_be_used_is_refused_by_name_and_never_repeated(
     assert allowed in str(caught.value)
     assert "hidden" not in str(caught.value)
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me:hidden@db/shop", "postgresql://me:***@db/shop"),
+        ("postgresql://me:hid@den@db/shop", "postgresql://me:***@db/shop"),
+        ("nats://hidden@one:4222", "nats://***@one:4222"),
+        ("nats://one:4222", "nats://one:4222"),
+    ],
+)
+def test_an_address_can_be_shown_without_its_password(url: str, shown: str) -> None:
+    assert without_password(url) == shown
