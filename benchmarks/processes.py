@@ -40,6 +40,14 @@ def tree_of(pid: int) -> list[int]:
     return found
 
 
+def is_host(pid: int) -> bool:
+    """Tell an isolate host from what else a runner started."""
+    try:
+        return b"pools.host" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class CpuMeter:
     """Measures what processes that live throughout take of the CPU from its making on."""
 

@@ -16,7 +16,7 @@ import msgspec
 
 from benchmarks.client import Job, Took
 from benchmarks.errors import BenchmarkError, WrongAnswerError
-from benchmarks.processes import CpuMeter, tree_of
+from benchmarks.processes import CpuMeter, is_host, tree_of
 from benchmarks.report import CPU, HOSTS_CPU, P50, P99, RATE, RUNNER_CPU
 from runner.config import load_settings
 
@@ -98,7 +98,8 @@ class Server:
             port=self.port, request=request, body=body, connections=connections, seconds=seconds
         )
         assert self._process is not None
-        runner, *hosts = tree_of(self._process.pid)
+        runner, *children = tree_of(self._process.pid)
+        hosts = [pid for pid in children if is_host(pid)]
         runner_meter, hosts_meter = CpuMeter([runner]), CpuMeter(hosts)
         took = await _send(job)
         if took.wrong:
