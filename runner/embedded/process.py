@@ -28,6 +28,7 @@ _ENVIRON: Final = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
 _POLL_S: Final = 0.005
 _LOCK_WAIT_S: Final = 5.0
 _LOG_KEPT: Final = 4 << 20
+_LAST_WORDS: Final = 2000
 
 
 class ServiceFolder:
@@ -67,6 +68,13 @@ class ServiceFolder:
                 reason = f"{self.path} is in use by another process; stop it, or use another folder"
                 raise EmbeddedServiceError(self.service, reason, self.log)
             await asyncio.sleep(_POLL_S)
+
+    def last_words(self) -> str:
+        """Return the last line of the log, which mostly says why a program ended."""
+        with self.log.open("rb") as log:
+            log.seek(max(0, self.log.stat().st_size - _LAST_WORDS))
+            lines = log.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "no word")
 
     def close(self) -> None:
         if self.lock_fd >= 0:
@@ -138,7 +146,7 @@ class ServiceProcess:
         finally:
             await self.stop(grace_s=0)
         if code != 0:
-            reason = f"it took over {within_s:.0f} s" if code is None else f"exit code {code}"
+            reason = f"it took over {within_s:.0f} s" if code is None else self._ended(code)
             raise EmbeddedServiceError(self._folder.service, reason, self._folder.log)
 
     async def become_ready(self, look: Callable[[], _Found | None], within_s: float) -> _Found:
@@ -153,13 +161,17 @@ class ServiceProcess:
         deadline = time.monotonic() + within_s
         while (found := look()) is None:
             if (code := self._process.poll()) is not None:
-                reason = f"it ended with exit code {code}"
-                raise EmbeddedServiceError(self._folder.service, reason, self._folder.log)
+                raise EmbeddedServiceError(
+                    self._folder.service, self._ended(code), self._folder.log
+                )
             if time.monotonic() > deadline:
                 reason = f"it was not ready after {within_s:.0f} s"
                 raise EmbeddedServiceError(self._folder.service, reason, self._folder.log)
             await asyncio.sleep(_POLL_S)
         return found
+
+    def _ended(self, code: int) -> str:
+        return f"it ended with exit code {code} ({self._folder.last_words()})"
 
     async def stop(self, grace_s: float = 10.0) -> None:
         """Ask the program to end; kill it when ``grace_s`` are over. Returns when it has ended."""
@@ -189,9 +201,11 @@ def find_program(package: str, ending: str) -> str:
     for file in files:
         if str(file).endswith(ending):
             return str(Path(str(file.locate())).resolve())
-    raise EmbeddedServiceError(
-        package, f"the package is not installed here: pip install {package}", None
+    reason = (
+        f"the package {package} is not installed, or not for this platform;"
+        " DATABASE_URL and NATS_SERVERS name servers that run elsewhere"
     )
+    raise EmbeddedServiceError(package, reason, None)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -35,9 +35,7 @@ def describe(url: str) -> str:
         parts = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
         return "the database"
-    return (
-        f"{parts.get('dbname', '')} at {parts.get('host', 'localhost')}:{parts.get('port', 5432)}"
-    )
+    return f"{parts.get('dbname', 'the database')} at {parts.get('host', 'localhost')}:{parts.get('port', 5432)}"
 
 
 @asynccontextmanager

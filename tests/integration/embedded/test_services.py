@@ -19,6 +19,7 @@ from runner.embedded import postgres as postgres_module
 from runner.embedded import process as process_module
 from runner.embedded.nats import open_nats
 from runner.embedded.postgres import open_postgres
+from runner.embedded.process import find_program
 from runner.embedded.service import open_together
 from runner.errors import EmbeddedServiceError
 
@@ -27,6 +28,7 @@ import asyncio, json, sys
 from pathlib import Path
 from runner.embedded.nats import open_nats
 from runner.embedded.postgres import open_postgres
+from runner.embedded.process import find_program
 from runner.embedded.service import open_together
 
 async def main():
@@ -153,6 +155,7 @@ async def test_what_keeps_a_server_from_starting_is_said_with_its_log(tmp_path: 
     assert not started
     assert caught.value.log == tmp_path / "postgres" / "log"
     assert "no_such_setting" in caught.value.log.read_text()
+    assert "exit code 1 (" in str(caught.value)
     assert str(caught.value.log) in str(caught.value)
     async with asyncio.timeout(10), open_nats(tmp_path / "nats"):
         pass
@@ -186,3 +189,8 @@ async def test_a_port_that_somebody_takes_meanwhile_is_replaced(
         async with open_postgres(tmp_path / "postgres") as service:
             assert await execute(service.url, "SELECT 1") == [(1,)]
     assert not ports
+
+
+def test_a_package_that_is_missing_is_named_with_what_to_do_instead() -> None:
+    with pytest.raises(EmbeddedServiceError, match=r"no-such-package.* DATABASE_URL"):
+        find_program("no-such-package", "/program")
