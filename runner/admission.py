@@ -20,7 +20,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self.running = 0
-        self.waiting: deque[asyncio.Future[None]] = deque()
+        self.waiting: deque[asyncio.Future[bool]] = deque()
 
 
 class Admission:
@@ -31,6 +31,9 @@ class Admission:
         self._max_per_worker = max_per_worker
         self._wait_timeout_s = wait_timeout_ms / 1000
         self._workers: dict[str, _Worker] = {}
+        self._line: deque[tuple[float, asyncio.Future[bool]]] = deque()
+        """All who wait, with the loop's time at which they have waited too long."""
+        self._timer: asyncio.TimerHandle | None = None
         self.total = 0
         """In flight and waiting."""
 
@@ -68,27 +71,50 @@ class Admission:
         if self.try_enter(worker):
             return
         state = self._workers[worker]
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        state.waiting.append(turn)
+        turn = self._wait_in_line(state)
         self.total += 1
         try:
-            async with asyncio.timeout(self._wait_timeout_s):
-                await turn
-        except BaseException as error:
-            self.total -= 1
-            if turn.done() and not turn.cancelled():
+            admitted = await turn
+        except asyncio.CancelledError:
+            if turn.cancelled() or not turn.result():
+                self.total -= 1
+            else:
                 # The place was given to us in the very moment we gave up: pass it on.
-                self.total += 1
                 self.leave(worker)
-            elif turn in state.waiting:
-                state.waiting.remove(turn)
-            if isinstance(error, TimeoutError):
-                raise BusyError(
-                    f"waited {self._wait_timeout_s:g} s for one of the {self._max_per_worker}"
-                    " executions that this worker may run at once",
-                    _RETRY_AFTER_S,
-                ) from None
             raise
+        if not admitted:
+            self.total -= 1
+            raise BusyError(
+                f"waited {self._wait_timeout_s:g} s for one of the {self._max_per_worker}"
+                " executions that this worker may run at once",
+                _RETRY_AFTER_S,
+            )
+
+    def _wait_in_line(self, state: _Worker) -> asyncio.Future[bool]:
+        """Return a future that tells whether its turn has come, or its time has passed.
+
+        All wait equally long, so one timer for the first in line does for all.
+        """
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[bool] = loop.create_future()
+        state.waiting.append(turn)
+        line = self._line
+        while line and line[0][1].done():
+            line.popleft()
+        line.append((loop.time() + self._wait_timeout_s, turn))
+        if self._timer is None:
+            self._timer = loop.call_later(self._wait_timeout_s, self._send_away)
+        return turn
+
+    def _send_away(self) -> None:
+        """Tell those who have waited too long; they are passed over when their turn comes."""
+        loop = asyncio.get_running_loop()
+        line, now = self._line, loop.time()
+        while line and (line[0][1].done() or line[0][0] <= now):
+            _, turn = line.popleft()
+            if not turn.done():
+                turn.set_result(False)
+        self._timer = loop.call_at(line[0][0], self._send_away) if line else None
 
     def leave(self, worker: str) -> None:
         """An execution ended: the next one of its worker may start."""
@@ -97,7 +123,7 @@ class Admission:
         while state.waiting:
             turn = state.waiting.popleft()
             if not turn.done():
-                turn.set_result(None)
+                turn.set_result(True)
                 return
         state.running -= 1
         if state.running == 0:
