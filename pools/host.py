@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import os
 import resource
 import signal
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
+_GARBAGE_THRESHOLD: Final = 50_000
 
 
 class Host:
@@ -82,6 +84,9 @@ class Host:
                 target=self._run_lane, args=(lane,), name=f"lane-{number}", daemon=True
             ).start()
         threading.Thread(target=self._wait_for_runner, name="control", daemon=True).start()
+        # What is alive now stays; what executions leave behind is freed by counting references, and rarely a cycle.
+        gc.freeze()
+        gc.set_threshold(_GARBAGE_THRESHOLD)
         walls.append(close_system(config.sandbox, may_write_files=bool(config.writable_folders)))
         sandbox = "+".join(filter(None, walls)) or "off"
         self.send(Ready(os.getpid(), engine.version, sandbox))
