@@ -226,6 +226,10 @@ class Abi:
             function.argtypes = arguments
             return function
 
+        def bind_both(symbol: str, result: Any, *arguments: Any) -> tuple[Any, Any]:
+            """For what is quick or slow depending on what it is given: (slow, quick)."""
+            return bind(slow, symbol, result, *arguments), bind(quick, symbol, result, *arguments)
+
         cb = SerializeCallback
 
         # -- process
@@ -245,14 +249,6 @@ class Abi:
             slow, "_ZN2v82V818InitializePlatformEPNS_8PlatformE", None, Ptr
         )
         self.initialize = bind(slow, "_ZN2v82V810InitializeEi", c.c_bool, c.c_int)
-        self.pump_message_loop = bind(
-            slow,
-            "_ZN2v88platform15PumpMessageLoopEPNS_8PlatformEPNS_7IsolateENS0_19MessageLoopBehaviorE",
-            c.c_bool,
-            Ptr,
-            Ptr,
-            c.c_int,
-        )
 
         # -- isolate
         self.create_params_init = bind(quick, "_ZN2v87Isolate12CreateParamsC1Ev", None, Ptr)
@@ -283,9 +279,6 @@ class Abi:
         self.low_memory = bind(slow, "_ZN2v87Isolate21LowMemoryNotificationEv", None, Ptr)
         self.heap_statistics = bind(
             quick, "_ZN2v87Isolate17GetHeapStatisticsEPNS_14HeapStatisticsE", None, Ptr, Ptr
-        )
-        self.perform_microtasks = bind(
-            slow, "_ZN2v87Isolate26PerformMicrotaskCheckpointEv", None, Ptr
         )
         self.add_near_heap_limit_callback = bind(
             quick,
@@ -384,7 +377,6 @@ class Abi:
         )
         self.context_enter = bind(quick, "_ZN2v87Context5EnterEv", None, Ptr)
         self.context_exit = bind(quick, "_ZN2v87Context4ExitEv", None, Ptr)
-        self.context_global = bind(quick, "_ZN2v87Context6GlobalEv", Ptr, Ptr)
         self.context_set_embedder_data = bind(
             quick,
             "_ZN2v87Context15SetEmbedderDataEiNS_5LocalINS_5ValueEEE",
@@ -401,17 +393,7 @@ class Abi:
         )
 
         # -- values
-        self.string_from_utf8 = bind(
-            slow,
-            "_ZN2v86String11NewFromUtf8EPNS_7IsolateEPKcNS_13NewStringTypeEi",
-            Ptr,
-            Ptr,
-            c.c_char_p,
-            c.c_int,
-            c.c_int,
-        )
-        self.string_from_utf8_quick = bind(
-            quick,
+        self.string_from_utf8, self.string_from_utf8_quick = bind_both(
             "_ZN2v86String11NewFromUtf8EPNS_7IsolateEPKcNS_13NewStringTypeEi",
             Ptr,
             Ptr,
@@ -432,19 +414,7 @@ class Abi:
             slow, "_ZNK2v86String10Utf8LengthEPNS_7IsolateE", c.c_int, Ptr, Ptr
         )
         self.string_length = bind(quick, "_ZNK2v86String6LengthEv", c.c_int, Ptr)
-        self.string_write_utf8 = bind(
-            slow,
-            "_ZNK2v86String9WriteUtf8EPNS_7IsolateEPciPii",
-            c.c_int,
-            Ptr,
-            Ptr,
-            Ptr,
-            c.c_int,
-            Ptr,
-            c.c_int,
-        )
-        self.string_write_utf8_quick = bind(
-            quick,
+        self.string_write_utf8, self.string_write_utf8_quick = bind_both(
             "_ZNK2v86String9WriteUtf8EPNS_7IsolateEPciPii",
             c.c_int,
             Ptr,
@@ -475,12 +445,6 @@ class Abi:
         self.view_buffer = bind(quick, "_ZN2v815ArrayBufferView6BufferEv", Ptr, Ptr)
         self.view_byte_offset = bind(quick, "_ZN2v815ArrayBufferView10ByteOffsetEv", Size, Ptr)
         self.view_byte_length = bind(quick, "_ZN2v815ArrayBufferView10ByteLengthEv", Size, Ptr)
-        self.view_copy_contents = bind(
-            slow, "_ZN2v815ArrayBufferView12CopyContentsEPvm", Size, Ptr, Ptr, Size
-        )
-        self.object_get = bind(
-            slow, "_ZN2v86Object3GetENS_5LocalINS_7ContextEEENS1_INS_5ValueEEE", Ptr, Ptr, Ptr, Ptr
-        )
         self.object_get_index = bind(
             slow, "_ZN2v86Object3GetENS_5LocalINS_7ContextEEEj", Ptr, Ptr, Ptr, c.c_uint32
         )
@@ -494,19 +458,8 @@ class Abi:
             Ptr,
         )
         self.object_new = bind(quick, "_ZN2v86Object3NewEPNS_7IsolateE", Ptr, Ptr)
-        # For the core's own code: tenant code must never run while the GIL is held, or nobody could stop it.
-        self.function_call_quick = bind(
-            quick,
-            "_ZN2v88Function4CallENS_5LocalINS_7ContextEEENS1_INS_5ValueEEEiPS5_",
-            Ptr,
-            Ptr,
-            Ptr,
-            Ptr,
-            c.c_int,
-            Ptr,
-        )
-        self.function_call = bind(
-            slow,
+        # The quick one is for the core's own code: tenant code that runs while the GIL is held can be stopped by nobody.
+        self.function_call, self.function_call_quick = bind_both(
             "_ZN2v88Function4CallENS_5LocalINS_7ContextEEENS1_INS_5ValueEEEiPS5_",
             Ptr,
             Ptr,
@@ -537,14 +490,6 @@ class Abi:
         )
 
         # -- scripts and modules
-        self.script_compile = bind(
-            slow,
-            "_ZN2v86Script7CompileENS_5LocalINS_7ContextEEENS1_INS_6StringEEEPNS_12ScriptOriginE",
-            Ptr,
-            Ptr,
-            Ptr,
-            Ptr,
-        )
         self.script_compile_source = bind(
             slow,
             "_ZN2v814ScriptCompiler7CompileENS_5LocalINS_7ContextEEEPNS0_6SourceENS0_14CompileOptionsENS0_13NoCache"
@@ -556,18 +501,7 @@ class Abi:
             c.c_int,
         )
         self.script_run = bind(slow, "_ZN2v86Script3RunENS_5LocalINS_7ContextEEE", Ptr, Ptr, Ptr)
-        self.compile_module_quick = bind(
-            quick,
-            "_ZN2v814ScriptCompiler13CompileModuleEPNS_7IsolateEPNS0_6SourceENS0_14CompileOptionsENS0_13NoCache"
-            "ReasonE",
-            Ptr,
-            Ptr,
-            Ptr,
-            c.c_int,
-            c.c_int,
-        )
-        self.compile_module = bind(
-            slow,
+        self.compile_module, self.compile_module_quick = bind_both(
             "_ZN2v814ScriptCompiler13CompileModuleEPNS_7IsolateEPNS0_6SourceENS0_14CompileOptionsENS0_13NoCache"
             "ReasonE",
             Ptr,
@@ -613,26 +547,6 @@ class Abi:
         self.promise_state = bind(quick, "_ZN2v87Promise5StateEv", c.c_int, Ptr)
         self.promise_result = bind(quick, "_ZN2v87Promise6ResultEv", Ptr, Ptr)
         self.promise_mark_handled = bind(quick, "_ZN2v87Promise13MarkAsHandledEv", None, Ptr)
-        self.resolver_new = bind(
-            quick, "_ZN2v87Promise8Resolver3NewENS_5LocalINS_7ContextEEE", Ptr, Ptr
-        )
-        self.resolver_promise = bind(quick, "_ZN2v87Promise8Resolver10GetPromiseEv", Ptr, Ptr)
-        self.resolver_resolve = bind(
-            quick,
-            "_ZN2v87Promise8Resolver7ResolveENS_5LocalINS_7ContextEEENS2_INS_5ValueEEE",
-            c.c_uint16,
-            Ptr,
-            Ptr,
-            Ptr,
-        )
-        self.resolver_reject = bind(
-            quick,
-            "_ZN2v87Promise8Resolver6RejectENS_5LocalINS_7ContextEEENS2_INS_5ValueEEE",
-            c.c_uint16,
-            Ptr,
-            Ptr,
-            Ptr,
-        )
 
         # -- snapshot
         self.snapshot_creator_init = bind(

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FLAGS: Final = (
     # V8 13.1's optimiser drops the interrupt check of some allocating loops that it enters by concurrent on-stack
-    # replacement: they could not be terminated (tests/conformance/test_endless_loops.py has the corpus).
+    # replacement: they could not be terminated (tests/conformance/test_limits.py has the corpus).
     "--no-concurrent-osr",
     # Lanes are the parallelism. Helper threads and write barriers of incremental marking cost a quarter of the CPU time
     # of a fresh context (238 -> 182 us); a full collection of a 50 MB heap stays under 20 ms.
@@ -59,12 +59,11 @@ def flags_for(extra: str = "", *, jitless: bool = False) -> tuple[str, ...]:
 class Engine:
     """V8's functions, natives and snapshot, and the isolates by their address (for V8's callbacks)."""
 
-    def __init__(self, abi: v8.Abi, data: bytes | None, platform: int) -> None:
+    def __init__(self, abi: v8.Abi, data: bytes | None) -> None:
         blob, scripts = unpack(data) if data else Parcel(b"", {})
         self.abi = abi
         self.natives = Natives(abi, scripts)
         self.version: str = abi.get_version().decode()
-        self.platform = platform
         self.callbacks = Callbacks(self)
         self.isolates: dict[int, Isolate] = {}
         self.allocator: int = abi.new_array_buffer_allocator()
@@ -144,10 +143,11 @@ def start(
         )
     if loaded is not None:
         loaded()
-    return Engine(abi, blob, _start_platform(abi))
+    _start_platform(abi)
+    return Engine(abi, blob)
 
 
-def _start_platform(abi: v8.Abi) -> int:
+def _start_platform(abi: v8.Abi) -> None:
     """Start V8's platform.
 
     STPyV8's own way needs ``$HOME`` and makes a helper thread per core; with the collector and the optimiser on the lanes'
@@ -157,7 +157,6 @@ def _start_platform(abi: v8.Abi) -> int:
     abi.new_default_platform(c.addressof(platform), 1, 0, 0, c.addressof(no_tracing), 0)
     abi.initialize_platform(platform.value)
     abi.initialize(v8.BUILD_CONFIGURATION)
-    return platform.value
 
 
 def _set_flags(abi: v8.Abi, flags: tuple[str, ...]) -> None:
