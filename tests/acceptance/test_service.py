@@ -56,6 +56,7 @@ class Upstream(ThreadingHTTPServer):
     """A server for fetch(): /slow takes 200 ms, everything is counted."""
 
     daemon_threads = True
+    request_queue_size = 64
 
     def __init__(self) -> None:
         self.seen: list[str] = []
