@@ -90,10 +90,11 @@ class Execution:
         "inbox",
         "phase",
         "program",
+        "reused",
         "start",
         "wake_at_ns",
         "wall_deadline_ns",
-    )  # fmt: skip
+    )
 
     def __init__(self, start: Start, program: Program, env: bytes, watch: TurnWatch) -> None:
         self.start = start
@@ -105,6 +106,8 @@ class Execution:
         self.wall_deadline_ns = self.arrived_ns + wall_ms * 1_000_000 if wall_ms else 0
         self.wake_at_ns = 0
         """When the lane must give it a turn without being asked to: the next timer or its deadline; 0 = never."""
+        self.reused = False
+        """It runs in a context that another execution has left warm."""
         self.inbox: list[tuple[bytes, list[bytes]]] = []
         """Records that came before it had an isolate."""
         self._watch = watch
@@ -277,6 +280,7 @@ class Execution:
         warm = held.warm.pop(self.program.key, None) if self.start.warm else None
         if warm is not None:
             self._realm, self._graph = warm.realm, warm.modules
+            self.reused = True
         else:
             self._realm = held.take_realm()
             self._graph = ModuleGraph(self._realm, self.program)

@@ -220,7 +220,9 @@ class Lane:
         key = start.execution
         self._executions[key] = execution
         self._held[key] = held
-        self._after(execution, execution.begin(held))
+        turn = execution.begin(held)
+        self._contexts_reused += execution.reused
+        self._after(execution, turn)
         return True
 
     def _after(self, execution: Execution, turn: Turn | None) -> None:

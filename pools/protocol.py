@@ -208,7 +208,6 @@ class LaneStats(msgspec.Struct, frozen=True, array_like=True, gc=False):
     isolates_evicted: int = 0
     pool_hits: int = 0
     pool_misses: int = 0
-    contexts_created: int = 0
     contexts_prepared: int = 0
     contexts_reused: int = 0
     executions_running: int = 0

@@ -198,7 +198,6 @@ HANDLER_ADDED_AFTER_REJECT: Final = 1
 # v8::V8::BuildConfigurationFeatures: no pointer compression, no sandbox. V8 refuses to start with another value.
 BUILD_CONFIGURATION: Final = 0
 # v8::MemoryPressureLevel
-PRESSURE_MODERATE: Final = 1
 PRESSURE_CRITICAL: Final = 2
 
 # --- callback types -----------------------------------------------------------------------------------------------------

@@ -295,12 +295,15 @@ class TestIsolation:
         body = f"try {{ {wait}; return 'waited' }} catch (e) {{ return e.name }}"
         assert lane.run(task(body)).data == "TypeError"
 
-    def test_warm_contexts_keep_state_and_only_then(self, lane: LaneUnderTest, mode: Mode) -> None:
+    def test_warm_contexts_keep_state_and_only_then(self, host: HostUnderTest, mode: Mode) -> None:
         """CONTEXT_REUSE=warm runs the next execution of a deployment in the same context."""
+        lane, before = host.lane, host.hear_heartbeat().lanes[0].contexts_reused
         key = lane.deploy(task("return ++count", before="let count = 0;"))
         counts = [lane.until(lane.start(key, warm=True)).data for _ in range(3)]
         assert counts == ([1, 1, 1] if mode is Mode.ONESHOT else [1, 2, 3])
         assert lane.until(lane.start(key)).data == 1
+        reused = host.hear_heartbeat().lanes[0].contexts_reused - before
+        assert reused == (0 if mode is Mode.ONESHOT else 2)
 
 
 class TestTurns:
