@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Final, Protocol
 
 from cachetools import LRUCache
@@ -89,6 +90,36 @@ class PoolCounters:
         self.hits = 0
         self.misses = 0
         self.prepared = 0
+
+
+class Population:
+    """How many isolates a pool has, in all and of each tenant; for one thread, or under a lock."""
+
+    def __init__(self, capacity: int, max_per_tenant: int) -> None:
+        self._capacity = capacity
+        self._max_per_tenant = max_per_tenant
+        self._per_tenant: Counter[str] = Counter()
+        self.count = 0
+
+    def is_full(self) -> bool:
+        """Whether there may be no more at all."""
+        return self.count >= self._capacity
+
+    def is_full_for(self, tenant: str) -> bool:
+        """Whether there may be no more of this tenant."""
+        return self._per_tenant[tenant] >= self._max_per_tenant
+
+    def add(self, tenant: str) -> None:
+        """Count one more."""
+        self.count += 1
+        self._per_tenant[tenant] += 1
+
+    def remove(self, tenant: str) -> None:
+        """Count one less."""
+        self.count -= 1
+        self._per_tenant[tenant] -= 1
+        if not self._per_tenant[tenant]:
+            del self._per_tenant[tenant]
 
 
 class IsolatePool(Protocol):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from pools.base import PoolCounters, TenantIsolate
+from pools.base import PoolCounters, Population, TenantIsolate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,18 +24,14 @@ class OneshotPool:
     ) -> None:
         self.counters = PoolCounters()
         self._make_isolate = make_isolate
-        self._capacity = capacity
-        self._max_per_tenant = max_per_tenant
+        self._population = Population(capacity, max_per_tenant)
         self._spare: TenantIsolate | None = None
-        self._count = 0
-        self._per_tenant: Counter[str] = Counter()
 
     def acquire(self, tenant: str, worker: str, lane: Waiter) -> TenantIsolate | None:
         """Return an isolate that has run nothing, or None; the lane tries again after each release."""
-        if self._count >= self._capacity or self._per_tenant[tenant] >= self._max_per_tenant:
+        if self._population.is_full() or self._population.is_full_for(tenant):
             return None
-        self._count += 1
-        self._per_tenant[tenant] += 1
+        self._population.add(tenant)
         held, self._spare = self._spare, None
         if held is None:
             self.counters.misses += 1
@@ -47,10 +42,7 @@ class OneshotPool:
 
     def release(self, held: TenantIsolate, *, healthy: bool) -> None:
         """Dispose the isolate."""
-        self._count -= 1
-        self._per_tenant[held.tenant] -= 1
-        if not self._per_tenant[held.tenant]:
-            del self._per_tenant[held.tenant]
+        self._population.remove(held.tenant)
         self.counters.disposed += 1
         held.dispose()
 
@@ -70,7 +62,7 @@ class OneshotPool:
     def size(self) -> tuple[int, int]:
         """Return how many isolates there are, and how many of them are idle."""
         spare = 0 if self._spare is None else 1
-        return self._count + spare, spare
+        return self._population.count + spare, spare
 
     def _make(self, tenant: str) -> TenantIsolate:
         self.counters.created += 1

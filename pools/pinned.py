@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from pools.base import IdleShelf, PoolCounters, TenantIsolate
+from pools.base import IdleShelf, PoolCounters, Population, TenantIsolate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +24,8 @@ class PinnedPool:
     ) -> None:
         self.counters = PoolCounters()
         self._make_isolate = make_isolate
-        self._capacity = capacity
-        self._max_per_tenant = max_per_tenant
+        self._population = Population(capacity, max_per_tenant)
         self._shelf = IdleShelf()
-        self._count = 0
-        self._per_tenant: Counter[str] = Counter()
         self._unprepared: TenantIsolate | None = None
 
     def acquire(self, tenant: str, worker: str, lane: Waiter) -> TenantIsolate | None:
@@ -38,9 +34,9 @@ class PinnedPool:
         if held is not None:
             self.counters.hits += 1
             return held
-        if self._per_tenant[tenant] >= self._max_per_tenant:
+        if self._population.is_full_for(tenant):
             return None
-        if self._count >= self._capacity:
+        if self._population.is_full():
             oldest = self._shelf.evict()
             if oldest is None:
                 return None
@@ -49,8 +45,7 @@ class PinnedPool:
         self.counters.misses += 1
         made = TenantIsolate(self._make_isolate(), tenant, tenant)
         self.counters.created += 1
-        self._count += 1
-        self._per_tenant[tenant] += 1
+        self._population.add(tenant)
         return made
 
     def release(self, held: TenantIsolate, *, healthy: bool) -> None:
@@ -82,13 +77,10 @@ class PinnedPool:
 
     def size(self) -> tuple[int, int]:
         """Return how many isolates there are, and how many of them are idle."""
-        return self._count, self._shelf.count
+        return self._population.count, self._shelf.count
 
     def _forget(self, held: TenantIsolate) -> None:
-        self._count -= 1
-        self._per_tenant[held.tenant] -= 1
-        if not self._per_tenant[held.tenant]:
-            del self._per_tenant[held.tenant]
-            self._shelf.forget(held.tenant)
+        self._population.remove(held.tenant)
+        self._shelf.forget(held.key)
         self.counters.disposed += 1
         held.dispose()

@@ -6,10 +6,9 @@ The lock is held to decide, never to make, dispose or enter an isolate.
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from pools.base import IdleShelf, PoolCounters, TenantIsolate
+from pools.base import IdleShelf, PoolCounters, Population, TenantIsolate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,12 +25,9 @@ class PooledPool:
     ) -> None:
         self.counters = PoolCounters()
         self._make_isolate = make_isolate
-        self._capacity = capacity
-        self._max_per_tenant = max_per_tenant
+        self._population = Population(capacity, max_per_tenant)
         self._lock = threading.Lock()
         self._shelf = IdleShelf()
-        self._count = 0
-        self._per_tenant: Counter[str] = Counter()
         self._waiters: list[Waiter] = []
         self._unprepared: list[str] = []
 
@@ -44,8 +40,8 @@ class PooledPool:
             if held is not None:
                 self.counters.hits += 1
                 return held
-            room = self._per_tenant[tenant] < self._max_per_tenant
-            if room and self._count >= self._capacity:
+            room = not self._population.is_full_for(tenant)
+            if room and self._population.is_full():
                 evicted = self._shelf.evict()
                 room = evicted is not None
             elif not room:
@@ -61,8 +57,7 @@ class PooledPool:
                 self._uncount(evicted)
             self.counters.misses += 1
             self.counters.created += 1
-            self._count += 1
-            self._per_tenant[tenant] += 1
+            self._population.add(tenant)
         if evicted is not None:
             evicted.dispose()
         return TenantIsolate(self._make_isolate(), tenant, key)
@@ -110,12 +105,9 @@ class PooledPool:
 
     def size(self) -> tuple[int, int]:
         """Return how many isolates there are, and how many of them are idle."""
-        return self._count, self._shelf.count
+        return self._population.count, self._shelf.count
 
     def _uncount(self, held: TenantIsolate) -> None:
         self.counters.disposed += 1
         self._shelf.forget(held.key)
-        self._count -= 1
-        self._per_tenant[held.tenant] -= 1
-        if not self._per_tenant[held.tenant]:
-            del self._per_tenant[held.tenant]
+        self._population.remove(held.tenant)
