@@ -36,6 +36,8 @@ class Admission:
         self._timer: asyncio.TimerHandle | None = None
         self.total = 0
         """In flight and waiting."""
+        self.draining = False
+        """Nothing new may start; ingresses look at it first. What runs may still call other workers."""
 
     def try_enter(self, worker: str) -> bool:
         """Enter if that is possible without waiting.

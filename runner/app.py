@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from runner.config import Settings
     from runner.hosts import Host
-    from runner.ingress.http import HttpIngress, Resolver
+    from runner.ingress.http import Resolver
     from runner.ingress.server import HttpServer
     from runner.journal import Journal
     from runner.ops.fetch import Fetch
@@ -114,10 +114,8 @@ class Runner:
         await self._stack.aclose()
 
 
-def make_http(
-    runner: Runner, resolver: Resolver, sock: socket.socket
-) -> tuple[HttpIngress, HttpServer]:
-    """Return the HTTP ingress of a runner, and the server that feeds it from a listening socket."""
+def make_http(runner: Runner, resolver: Resolver, sock: socket.socket) -> HttpServer:
+    """Return the server that feeds a runner's HTTP ingress from a listening socket."""
     from runner.ingress.http import HttpIngress
     from runner.ingress.proxies import TrustedProxies
     from runner.ingress.server import HttpServer
@@ -132,4 +130,4 @@ def make_http(
         max_body_bytes=settings.max_request_body_bytes,
         expose_errors=settings.expose_errors,
     )
-    return ingress, HttpServer(ingress, sock)
+    return HttpServer(ingress, sock)

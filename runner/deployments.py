@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pools.protocol import Deploy, Limits
+from runner.bindings import kind_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from runner.bindings import Binding
     from runner.ops.limits import OpLimit
 
 
@@ -32,6 +34,14 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     env: bytes
     limits: Limits
     warm: bool = False
+    version: int = 0
+    """Of the worker's deployments; 0 for one that is stored nowhere."""
+    public: bool = False
+    """Other tenants' workers may call it."""
+    bindings: dict[str, Binding] = {}
+    """By their names in ``env``."""
+    secrets: tuple[str, ...] = ()
+    """Values that must not appear in logs."""
 
     def deploy(self, caches: dict[str, bytes]) -> Deploy:
         return Deploy(self.key, self.main, self.files, self.env, caches)
@@ -47,9 +57,20 @@ def make_deployment(
     variables: Mapping[str, str],
     limits: Limits,
     warm: bool = False,
+    version: int = 0,
+    public: bool = False,
+    bindings: Mapping[str, Binding] | None = None,
+    secrets: Mapping[str, str] | None = None,
 ) -> Deployment:
-    """Return the deployment; the same content gives the same key."""
-    env = msgspec.json.encode({"vars": variables}, order="sorted")
+    """Return the deployment; the same content gives the same key.
+
+    ``secrets`` are variables, too, but for logs.
+    """
+    bindings, secrets = dict(bindings or {}), dict(secrets or {})
+    visible: dict[str, dict[str, str]] = {"vars": {**variables, **secrets}}
+    if bindings:
+        visible["bindings"] = {name: kind_of(binding) for name, binding in bindings.items()}
+    env = msgspec.json.encode(visible, order="sorted")
     content = msgspec.json.encode([tenant, worker, main, files], order="sorted")
     digest = hashlib.blake2b(content + env, digest_size=16)
     return Deployment(
@@ -62,6 +83,10 @@ def make_deployment(
         env=env,
         limits=limits,
         warm=warm,
+        version=version,
+        public=public,
+        bindings=bindings,
+        secrets=tuple(value for value in secrets.values() if value),
     )
 
 

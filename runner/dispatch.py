@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from pools.protocol import Mode
 from runner.errors import BusyError
+from runner.events.context import NO_CONTEXT
 
 if TYPE_CHECKING:
     from runner.deployments import Deployment
+    from runner.events.context import EventContext
     from runner.execution import Execution
     from runner.lane_client import LaneClient
     from runner.supervisor import Supervisor
@@ -55,6 +57,7 @@ class Dispatcher:
         *,
         streamed_body: bool = False,
         avoid: Execution | None = None,
+        context: EventContext = NO_CONTEXT,
     ) -> Execution:
         """Start an execution, not on the lane of ``avoid`` if there is another.
 
@@ -65,7 +68,9 @@ class Dispatcher:
 
         """
         lane = self._choose(deployment.tenant, avoid)
-        return lane.start(deployment, event, attachments or [], streamed_body=streamed_body)
+        return lane.start(
+            deployment, event, attachments or [], streamed_body=streamed_body, context=context
+        )
 
     def _choose(self, tenant: str, avoid: Execution | None) -> LaneClient:
         lanes = self._supervisor.lanes

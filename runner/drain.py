@@ -26,26 +26,26 @@ async def drain(executions: Callable[[], AbstractSet[Execution]], timeout_ms: in
 
     They are told first: ``ctx.signal`` aborts, ``isShuttingDown()`` is true.
     """
-    running = set(executions())
-    for execution in running:
-        execution.stop("drain")
-    if not await _wait(running, timeout_ms / 1000):
-        late = [execution for execution in running if execution.outcome is None]
+    if not await _finish(executions, timeout_ms / 1000):
+        late = executions()
         _log.warning(
             "%d executions did not finish within %d ms and are ended", len(late), timeout_ms
         )
         for execution in late:
             execution.terminate(OutcomeKind.TERMINATED, _TERMINATE_S)
-        await _wait(running, _TERMINATE_S)
+        await _finish(executions, _TERMINATE_S)
         return len(late)
     return 0
 
 
-async def _wait(executions: AbstractSet[Execution], timeout_s: float) -> bool:
-    """Wait for the end of all; false when that did not come in time."""
+async def _finish(executions: Callable[[], AbstractSet[Execution]], timeout_s: float) -> bool:
+    """Wait until there are none, those that others still start included; false when that did not come in time."""
     try:
         async with asyncio.timeout(timeout_s):
-            await asyncio.gather(*(execution.ended() for execution in executions))
+            while running := executions():
+                for execution in running:
+                    execution.stop("drain")
+                await asyncio.gather(*(execution.ended() for execution in running))
     except TimeoutError:
         return False
     return True

@@ -13,6 +13,7 @@ import msgspec
 
 from pools.protocol import ErrorInfo, Outcome, OutcomeKind
 from runner.errors import StreamError, ViolationError
+from runner.events.context import NO_CONTEXT
 from runner.ops.registry import OpCall, Ops
 from runner.records import (
     Abort,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.deployments import Deployment
+    from runner.events.context import EventContext
 
 _BODY: Final = 0
 """The streams of the event itself: inbound the request's body, outbound the response's."""
@@ -108,6 +110,7 @@ class Execution:
         "_stopped",
         "_text_left",
         "answer",
+        "context",
         "deadline",
         "deployment",
         "error",
@@ -127,6 +130,7 @@ class Execution:
         console: Console,
         *,
         streamed_body: bool = False,
+        context: EventContext = NO_CONTEXT,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._lane = lane
@@ -144,6 +148,7 @@ class Execution:
         self._lines_left, self._text_left = ops.console_budget
         self.number = number
         self.deployment = deployment
+        self.context = context
         self.answer: asyncio.Future[Answer] = self._loop.create_future()
         self.outcome: Outcome | None = None
         self.error: Thrown | None = None

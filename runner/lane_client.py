@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pools.protocol import Message
     from runner.code_cache import CodeCaches
     from runner.deployments import Deployment
+    from runner.events.context import EventContext
     from runner.execution import Console
     from runner.ops.registry import Ops
 
@@ -110,12 +111,24 @@ class LaneClient(asyncio.Protocol):
         return len(self.running)
 
     def start(
-        self, deployment: Deployment, event: bytes, attachments: list[bytes], *, streamed_body: bool
+        self,
+        deployment: Deployment,
+        event: bytes,
+        attachments: list[bytes],
+        *,
+        streamed_body: bool,
+        context: EventContext,
     ) -> Execution:
         """Start an execution on this lane."""
         number = self._last = self._last + 1
         execution = Execution(
-            number, deployment, self, self._ops, self._console, streamed_body=streamed_body
+            number,
+            deployment,
+            self,
+            self._ops,
+            self._console,
+            streamed_body=streamed_body,
+            context=context,
         )
         if deployment.key in self._known:
             self._known.move_to_end(deployment.key)

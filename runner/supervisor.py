@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pools.protocol import Ready
     from runner.config import Settings
+    from runner.execution import Execution
     from runner.lane_client import LaneClient
     from runner.spawn import HostProcess
 
@@ -77,6 +78,10 @@ class Supervisor:
         """Hosts that died and were replaced."""
         self.about: Ready | None = None
         """What a host said when it was ready."""
+
+    def executions(self) -> set[Execution]:
+        """Return what runs now, on all hosts, whatever it was started for."""
+        return {execution for lane in self.lanes for execution in lane.running.values()}
 
     @property
     def hosts(self) -> tuple[Host, ...]:

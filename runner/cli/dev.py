@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runner.config import Settings
-    from runner.ingress.http import HttpIngress
     from runner.ingress.server import HttpServer
 
 _DOMAIN: Final = "workers.dev.localhost"
@@ -92,7 +91,7 @@ async def _serve(
                 paths, variables, runner.builder("dev"), runner.dispatcher, table, journal.line
             )
             deployed = await folder.deploy()
-            ingress, server = make_http(runner, table, sock)
+            server = make_http(runner, table, sock)
             await server.start()
             served = await services.ready()
             for name, where in _addresses(base, given=settings, served=served):
@@ -108,7 +107,7 @@ async def _serve(
             watching = asyncio.create_task(_watch(folder, wanted=watch), name="watch")
             await signals.wait()
             watching.cancel()
-            await _drain(settings, ingress, server)
+            await _drain(runner, server)
             await server.close()
     journal.flush()
     _remove_state()
@@ -120,13 +119,14 @@ async def _watch(folder: Folder, *, wanted: bool) -> None:
         await folder.watch(_WATCH_S)
 
 
-async def _drain(settings: Settings, ingress: HttpIngress, server: HttpServer) -> None:
-    ingress.draining = True
+async def _drain(runner: Runner, server: HttpServer) -> None:
+    timeout_ms = runner.settings.drain_timeout_ms
+    runner.admission.draining = True
     server.stop_accepting()
-    if ingress.executions:
-        print(f"draining {len(ingress.executions)} executions", file=sys.stderr)
-    await drain(lambda: ingress.executions, settings.drain_timeout_ms)
-    await server.finish(settings.drain_timeout_ms / 1000)
+    if running := runner.supervisor.executions():
+        print(f"draining {len(running)} executions", file=sys.stderr)
+    await drain(runner.supervisor.executions, timeout_ms)
+    await server.finish(timeout_ms / 1000)
 
 
 def _addresses(base: str, *, given: Settings, served: Settings) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from pools.protocol import STREAM_WINDOW_BYTES, Outcome, OutcomeKind, Usage
 from runner.errors import BusyError, NotResolvedError, StreamError
+from runner.events.context import NO_CONTEXT, EventContext
 from runner.events.fetch import RequestIds, read_request
 from runner.execution import Response
 from runner.ingress.answers import Problem, check_response, describe, problem_of
@@ -82,9 +83,6 @@ class HttpIngress:
         self.expose_errors = expose_errors
         self.new_id = RequestIds()
         self.patience = Patience()
-        self.draining = False
-        self.executions: set[Execution] = set()
-        """Those that answer a request or go on after it."""
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -123,6 +121,7 @@ class Exchange:
     __slots__ = (
         "_answered",
         "_body_size",
+        "_context",
         "_deployment",
         "_entered",
         "_execution",
@@ -153,6 +152,7 @@ class Exchange:
         self._request: Request | None = None
         self._deployment: Deployment | None = None
         self._execution: Execution | None = None
+        self._context = NO_CONTEXT
         self._entered = False
         self._finished = False
         self._answered = False
@@ -194,7 +194,8 @@ class Exchange:
                 server=f"{server[0]}:{server[1]}" if server else "localhost",
                 new_id=ingress.new_id,
             )
-            if ingress.draining:
+            self._context = EventContext(request_id=request.id)
+            if ingress.admission.draining:
                 return _DRAINING
             if (page := ingress.resolver.page(request)) is not None:
                 await self._page(*page)
@@ -254,10 +255,14 @@ class Exchange:
         assert deployment is not None
         await ingress.dispatcher.serving()
         execution = ingress.dispatcher.start(
-            deployment, event, attachments, streamed_body=streamed, avoid=avoid
+            deployment,
+            event,
+            attachments,
+            streamed_body=streamed,
+            avoid=avoid,
+            context=self._context,
         )
         self._execution = execution
-        ingress.executions.add(execution)
         execution.on_end.append(self._ended)
         if self._left:
             execution.stop("client")
@@ -270,7 +275,7 @@ class Exchange:
             and body != "stream"
             and not self._left
             and self._scope["method"] in _SAFE
-            and not self._ingress.draining
+            and not self._ingress.admission.draining
         )
 
     # --- the answer -----------------------------------------------------------------------------------------------
@@ -389,8 +394,7 @@ class Exchange:
 
     # --- the end --------------------------------------------------------------------------------------------------
 
-    def _ended(self, execution: Execution) -> None:
-        self._ingress.executions.discard(execution)
+    def _ended(self, _: Execution) -> None:
         self._settle()
 
     def _settle(self) -> None:

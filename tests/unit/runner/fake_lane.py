@@ -20,6 +20,7 @@ from pools.protocol import (
 )
 from runner.code_cache import CodeCaches
 from runner.deployments import make_deployment, make_limits
+from runner.events.context import NO_CONTEXT
 from runner.lane_client import LaneClient
 from runner.ops.registry import Ops
 
@@ -146,7 +147,11 @@ class Bench:
 
     def start(self, work: Deployment | None = None, **options: Any) -> Any:
         return self.client.start(
-            work or deployment(), b"{}", [], streamed_body=options.get("streamed_body", False)
+            work or deployment(),
+            b"{}",
+            [],
+            streamed_body=options.get("streamed_body", False),
+            context=options.get("context", NO_CONTEXT),
         )
 
 

@@ -17,6 +17,7 @@ from runner import supervisor as supervising
 from runner.code_cache import CodeCaches
 from runner.config import Settings
 from runner.errors import HostStartError
+from runner.events.context import NO_CONTEXT
 from runner.lane_client import LaneClient
 from runner.ops.registry import Ops
 from runner.spawn import spawn_host
@@ -126,7 +127,9 @@ async def test_a_host_that_dies_at_its_start_leaves_its_last_words(fleet: Fleet)
 
 async def test_a_host_that_dies_is_replaced_and_what_ran_on_it_is_lost(fleet: Fleet) -> None:
     await fleet.supervisor.start()
-    execution = fleet.supervisor.lanes[0].start(deployment(), b"{}", [], streamed_body=False)
+    execution = fleet.supervisor.lanes[0].start(
+        deployment(), b"{}", [], streamed_body=False, context=NO_CONTEXT
+    )
     os.kill(fleet.started[0], signal.SIGKILL)
     assert (await execution.ended()).kind is OutcomeKind.HOST_LOST
     await replaced(fleet)
@@ -160,7 +163,9 @@ async def test_a_silent_host_is_ended(fleet: Fleet, caplog: pytest.LogCaptureFix
 async def test_a_host_with_an_execution_beyond_all_limits_is_ended(fleet: Fleet) -> None:
     await fleet.supervisor.start()
     (host,) = fleet.supervisor.hosts
-    execution = fleet.supervisor.lanes[0].start(deployment(), b"{}", [], streamed_body=False)
+    execution = fleet.supervisor.lanes[0].start(
+        deployment(), b"{}", [], streamed_body=False, context=NO_CONTEXT
+    )
     host.check(asyncio.get_running_loop().time() + 3.5)
     assert (await execution.ended()).kind is OutcomeKind.HOST_LOST
     assert "does not come back" in (host.ended or "")

@@ -416,8 +416,10 @@ async def test_draining_finishes_what_runs_and_refuses_the_rest() -> None:
         writer.write(b"GET / HTTP/1.1\r\nhost: hello.workers.test\r\nconnection: close\r\n\r\n")
         await http.lane.wait_for(lambda: http.lane.got(Start))
         other_reader, other = await http.open()
-        http.ingress.draining = True
-        draining = asyncio.ensure_future(drain(lambda: http.ingress.executions, 60_000))
+        http.ingress.admission.draining = True
+        draining = asyncio.ensure_future(
+            drain(lambda: set(http.benches[0].client.running.values()), 60_000)
+        )
         await http.lane.wait_for(http.lane.records)
         assert http.lane.records() == [(["stop", "drain"], [])]
         other.write(b"GET / HTTP/1.1\r\nhost: hello.workers.test\r\nconnection: close\r\n\r\n")
@@ -436,7 +438,9 @@ async def test_what_does_not_finish_in_time_is_ended() -> None:
         reader, writer = await http.open()
         writer.write(b"GET / HTTP/1.1\r\nhost: hello.workers.test\r\nconnection: close\r\n\r\n")
         await http.lane.wait_for(lambda: http.lane.got(Start))
-        draining = asyncio.ensure_future(drain(lambda: http.ingress.executions, 0))
+        draining = asyncio.ensure_future(
+            drain(lambda: set(http.benches[0].client.running.values()), 0)
+        )
         await http.lane.wait_for(lambda: http.lane.got(Terminate))
         http.lane.turn(1, outcome=Outcome(OutcomeKind.TERMINATED))
         assert await draining == 1
