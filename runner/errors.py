@@ -50,6 +50,15 @@ class DatabaseUnavailableError(RunnerError):
         super().__init__(f"can not connect to {database}: {reason}")
 
 
+class NatsUnavailableError(RunnerError):
+    """NATS is away, and what waits for it is as much as may."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        self.place = place
+        self.reason = reason
+        super().__init__(f"NATS at {place} can not be reached: {reason}")
+
+
 class MigrationError(RunnerError):
     """A migration can not be read or applied."""
 
@@ -96,6 +105,15 @@ class NotResolvedError(RunnerError):
         self.status = status
         self.reason = reason
         super().__init__(reason)
+
+
+class CronError(RunnerError):
+    """An expression that schedules nothing."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.text = text
+        self.reason = reason
+        super().__init__(f"the cron expression {text[:64]!r} can not be used: {reason}")
 
 
 class ViolationError(RunnerError):

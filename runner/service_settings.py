@@ -11,12 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SECRET_VARIABLES: Final = frozenset(
-    {"DATABASE_URL", "NATS_CREDENTIALS", "NATS_SERVERS", "POSTGRES_PASSWORD", "SECRETS_KEY"}
+    {
+        "CONTROL_TOKEN",
+        "DATABASE_URL",
+        "NATS_CREDENTIALS",
+        "NATS_SERVERS",
+        "POSTGRES_PASSWORD",
+        "SECRETS_KEY",
+    }
 )
 """What no message may quote."""
 
 _KEY_BYTES: Final = 32
-_NATS_SCHEMES: Final = ("nats", "tls", "ws", "wss")
+_TOKEN_CHARACTERS: Final = 16
+_NATS_SCHEMES: Final = ("nats", "tls")
 
 
 class SecretKey(NamedTuple):
@@ -27,6 +35,28 @@ class SecretKey(NamedTuple):
 
     def __repr__(self) -> str:
         return f"SecretKey({self.id}, ***)"
+
+
+def parse_control_token(text: str) -> str:
+    if len(text) < _TOKEN_CHARACTERS or not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError(
+            f"{_TOKEN_CHARACTERS} or more printable ASCII characters without spaces are allowed (openssl rand -hex 32)"
+        )
+    return text
+
+
+def parse_control_url(text: str) -> str:
+    from urllib.parse import urlsplit
+
+    allowed = "http://HOST:PORT or https://HOST:PORT is allowed"
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(allowed) from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or "@" in text:
+        raise ValueError(allowed)
+    return text.rstrip("/")
 
 
 def parse_database_url(text: str) -> str:
@@ -82,7 +112,7 @@ def parse_nats_servers(text: str) -> tuple[str, ...]:
     except ValueError:
         parts = []
     if not parts or not all(scheme in _NATS_SCHEMES and host for scheme, host, _ in parts):
-        raise ValueError("a comma list of nats://HOST:PORT (or tls, ws, wss) is allowed")
+        raise ValueError("a comma list of nats://HOST:PORT (or tls) is allowed")
     return urls
 
 

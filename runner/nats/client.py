@@ -1,0 +1,96 @@
+"""nats-py's client with its faults mended that would lose headers, or the connection for good.
+
+It overrides methods that are private there; the tests of this folder see each of them do its work.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from nats.aio.client import Client as NatsClient
+from nats.errors import Error, UnexpectedEOF
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+Pairs = list[tuple[str, str]]
+
+_STATUS: Final = "Status"
+_NO_RESPONDERS: Final = "503"
+
+
+class Headers(dict[str, str]):
+    """Received headers; ``pairs`` has those that come twice, too, in their order."""
+
+    __slots__ = ("pairs",)
+
+    def __init__(self, pairs: Pairs) -> None:
+        super().__init__(pairs)
+        self.pairs = pairs
+
+
+class SentHeaders(Pairs):
+    """Headers to send, a name as often as it takes: nats-py asks for ``items()`` only."""
+
+    def items(self) -> Pairs:
+        return self
+
+
+def pairs_of(message: Msg) -> Pairs:
+    """Return a message's headers; the server's own remarks are none."""
+    headers = message.headers
+    return headers.pairs if isinstance(headers, Headers) else []
+
+
+def nobody_there(message: Msg) -> bool:
+    """Tell whether it is the server's word that nobody listened; no header that somebody sent looks like it."""
+    headers = message.headers
+    return (
+        headers is not None
+        and not isinstance(headers, Headers)
+        and headers.get(_STATUS) == _NO_RESPONDERS
+    )
+
+
+class Client(NatsClient):
+    """Keeps all headers, and comes back after whatever the server says."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        """Return all headers; a value that is not UTF-8 is taken by its bytes, as HTTP would."""
+        pairs: Pairs = []
+        for line in raw.split(b"\r\n"):
+            name, colon, value = line.partition(b":")
+            if colon:
+                try:
+                    text = value.strip().decode()
+                except UnicodeDecodeError:
+                    text = value.strip().decode("latin-1")
+                pairs.append((name.decode("latin-1"), text))
+        return Headers(pairs)
+
+    async def _process_err(self, err_msg: str) -> None:
+        """Report what the server complains about. Of itself it ends the connection for most of it: we come back."""
+        error = Error(f"the server says {err_msg}")
+        await self._error_cb(error)
+        if "permissions violation" not in err_msg:
+            await self._process_op_err(error)
+
+    async def _process_pong(self) -> None:
+        """Take a pong, also one that nobody waits for any more."""
+        if self._pongs and self._pongs[0].done():
+            del self._pongs[0]
+            self._pings_outstanding = 0
+        else:
+            await super()._process_pong()
+
+    async def _read_loop(self) -> None:
+        """Read, and connect anew when reading ends by an error of any kind."""
+        await super()._read_loop()
+        if self.is_connected:
+            await self._process_op_err(UnexpectedEOF())
+
+
+def headers_to_send(pairs: Pairs) -> dict[str, str]:
+    """Return headers as ``publish`` takes them."""
+    return cast("dict[str, str]", SentHeaders(pairs))
