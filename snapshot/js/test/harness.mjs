@@ -53,11 +53,11 @@ export class Execution {
     return vm.runInContext(text, this.context);
   }
 
-  init(event, { env = {}, limits: given = limits, attachments = [] } = {}) {
+  init(event, { env = {}, bindings, limits: given = limits, attachments = [] } = {}) {
     this.dispatch(
       0,
       JSON.stringify(event),
-      JSON.stringify({ vars: env }),
+      JSON.stringify({ vars: env, bindings }),
       JSON.stringify(given),
       ...attachments.map(it => this.toBuffer(it)),
     );

@@ -53,9 +53,14 @@ function freezeDeep(value) {
   return freeze(value);
 }
 
-/** The tenant's bindings, frozen. */
+/** The tenant's variables and bindings, frozen. */
 export function environment() {
-  env ??= freezeDeep(parseJSON(envText).vars ?? {});
+  if (env === null) {
+    // Tenant code has run by now: what is not given must not come from Object.prototype.
+    const { vars = {}, bindings } = { __proto__: null, ...parseJSON(envText) };
+    if (bindings !== undefined) use('bindings').bind(vars, bindings);
+    env = freezeDeep(vars);
+  }
   return env;
 }
 

@@ -4,6 +4,7 @@ import {
   Promise,
   stringIndexOf,
   stringSlice,
+  stringStartsWith,
   stringToWellFormed,
   TypeError,
   typedArrayByteLength,
@@ -16,23 +17,43 @@ const WHOLE = 262144;
 
 export async function fetch(input, init, count) {
   const request = use('request').initialize(input, init, count);
-  const signal = request.follows;
-  if (signal !== null && use('abort').isAborted(signal)) throw use('abort').reasonOf(signal);
-  const colon = stringIndexOf(request.url, ':');
-  const scheme = stringSlice(request.url, 0, colon);
+  throwIfAborted(request.follows);
+  const scheme = schemeOf(request);
   if (scheme === 'data') return use('data-url').fetchData(request);
   if (scheme === 'blob') return use('data-url').fetchBlob(request);
+  return await send('fetch', '', request, scheme);
+}
+
+/** What `fetch` of a binding does: the same by op `op`. A string may be a path alone. */
+export async function fetchThrough(op, binding, input, init, count) {
+  const isPath = typeof input === 'string' && stringStartsWith(input, '/');
+  const url = isPath ? `https://binding.internal${input}` : input;
+  const request = use('request').initialize(url, init, count);
+  throwIfAborted(request.follows);
+  return await send(op, `"binding":${quote(binding)},`, request, schemeOf(request));
+}
+
+function throwIfAborted(signal) {
+  if (signal !== null && use('abort').isAborted(signal)) throw use('abort').reasonOf(signal);
+}
+
+function schemeOf({ url }) {
+  return stringSlice(url, 0, stringIndexOf(url, ':'));
+}
+
+/** A promise for the response. `members` are further arguments of the op, each with a comma behind. */
+function send(op, members, request, scheme) {
   if (scheme !== 'http' && scheme !== 'https') {
     throw new TypeError(`fetch: the scheme ${scheme}: is not supported (${request.url})`);
   }
-  return await new Promise((resolve, reject) => start(request, signal, resolve, reject));
+  return new Promise((resolve, reject) => start(op, members, request, resolve, reject));
 }
 
 /** The op's arguments, and its attachment, as JSON text. */
-function record(request) {
+function record(members, request) {
   const { body, list, method, redirect, url } = request;
   const headers = list === null ? '[]' : use('headers').listJson(list);
-  const head = `{"method":${quote(method)},"url":${quote(url)},"headers":${headers},"redirect":"${redirect}","body":`;
+  const head = `{${members}"method":${quote(method)},"url":${quote(url)},"headers":${headers},"redirect":"${redirect}","body":`;
   if (body === null) return `${head}null}`;
   if (body.kind === TEXT && body.source.length * 3 > WHOLE) use('body').encode(body);
   if (body.kind === TEXT) return `${head}"text","text":${quote(stringToWellFormed(body.source))}}`;
@@ -44,27 +65,27 @@ function isWhole(body) {
   return body.kind === BYTES && typedArrayByteLength(body.source) <= WHOLE;
 }
 
-function start(request, signal, resolve, reject) {
-  const { body } = request;
+function start(op, members, request, resolve, reject) {
+  const { body, follows: signal } = request;
   let stopListening = null;
   let streaming = false;
   let streamed = false;
 
   const id = use('ops').start(
-    'fetch',
+    op,
     () => {
-      const text = record(request);
+      const text = record(members, request);
       streaming = body !== null && body.kind !== TEXT && !isWhole(body);
       return text;
     },
     {
-      sent(op) {
+      sent(id) {
         if (body === null) return;
         body.used = true;
-        if (streaming) sendBody(op, body, reject);
+        if (streaming) sendBody(id, body, reject);
       },
-      resolve(value, buffer, op) {
-        const response = responseOf(value, buffer, op);
+      resolve(value, buffer, id) {
+        const response = responseOf(value, buffer, id);
         // From here on the signal ends the body.
         streamed = value.body === 'stream';
         if (!streamed) stopListening?.();
