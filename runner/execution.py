@@ -356,6 +356,8 @@ class Execution:
     def _answer(self, answer: Answer) -> None:
         if not self.answer.done():
             self.answer.set_result(answer)
+            if self.context.observation is not None:
+                self.context.observation.answered()
 
     def finish(self, outcome: Outcome) -> None:
         """The execution has ended: whatever still hangs on it ends, too."""

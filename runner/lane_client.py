@@ -26,6 +26,7 @@ from pools.protocol import (
 from runner.corked import Corked
 from runner.errors import ViolationError
 from runner.execution import Execution
+from runner.telemetry.observer import UNOBSERVED
 
 if TYPE_CHECKING:
     from pools.protocol import Message
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from runner.events.context import EventContext
     from runner.execution import Console
     from runner.ops.registry import Ops
+    from runner.telemetry.observer import Observer
 
 _KNOWN_DEPLOYMENTS: Final = 1000
 _KNOWN_BYTES: Final = 64 << 20
@@ -58,6 +60,7 @@ class LaneClient(asyncio.Protocol):
         console: Console,
         caches: CodeCaches,
         queue_timeout_ms: int,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self.name = name
         """Stays the same when the host is replaced: tenants are assigned by it."""
@@ -66,6 +69,7 @@ class LaneClient(asyncio.Protocol):
         self._ops = ops
         self._console = console
         self._caches = caches
+        self._observer = observer
         self._queue_timeout_s = queue_timeout_ms / 1000
         self._reader: FrameReader[Turn | CodeCache] = FrameReader(FromLane)
         self._transport: Corked | None = None
@@ -130,10 +134,11 @@ class LaneClient(asyncio.Protocol):
             streamed_body=streamed_body,
             context=context,
         )
-        if deployment.key in self._known:
+        if known := deployment.key in self._known:
             self._known.move_to_end(deployment.key)
         else:
             self._introduce(deployment)
+        self._observer.started(execution, cold=not known)
         limits = deployment.limits
         if limits.wall_ms:
             wait_s = self._queue_timeout_s + limits.wall_ms / 1000

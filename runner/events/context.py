@@ -8,6 +8,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from runner.events.trace import TraceContext
+    from runner.telemetry.observer import Observation
 
 MAX_HOPS: Final = 16
 """Workers that may call each other in a row before that counts as a loop."""
@@ -22,7 +23,11 @@ class EventContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     hops: int = 0
     """How many workers called each other to get here."""
     trace: TraceContext | None = None
-    """The span that ops are children of."""
+    """The span that ops are children of; without telemetry the one that the event came with."""
+    tracestate: str = ""
+    """What the systems that the trace came through say of it; handed on as it is."""
+    observation: Observation | None = None
+    """What telemetry keeps of the event; None when no collector is set."""
 
 
 NO_CONTEXT: Final = EventContext()

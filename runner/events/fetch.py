@@ -14,9 +14,11 @@ import msgspec
 from runner.errors import NotResolvedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._~-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
+_METHOD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+_TARGET: Final = re.compile(r"[!-~]*")
 _REQUEST_ID: Final = re.compile(r"[!-~]{1,128}")
 _FORWARDED: Final = re.compile(
     r"""(?:^|;)\s*(?P<name>proto|host)\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^;,"]*))""",
@@ -34,6 +36,8 @@ _SEEN: Final = frozenset(
         b"host",
         b"keep-alive",
         b"proxy-connection",
+        b"traceparent",
+        b"tracestate",
         b"transfer-encoding",
         b"upgrade",
         b"x-forwarded-host",
@@ -87,6 +91,8 @@ class Request:
         "method",
         "scheme",
         "target",
+        "traceparent",
+        "tracestate",
         "wants_json",
         "worker_id",
         "worker_name",
@@ -103,6 +109,8 @@ class Request:
         self.id = ""
         self.worker_id = ""
         self.worker_name = ""
+        self.traceparent = ""
+        self.tracestate = ""
         self.content_length: int | None = None
         self.has_body = False
         self.wants_json = False
@@ -167,6 +175,9 @@ def read_request(
     request.id = given if _REQUEST_ID.fullmatch(given) else new_id()
     kept.append(("x-request-id", request.id))
     request.wants_json = "application/json" in seen.get(b"accept", "")
+    if b"traceparent" in seen:
+        request.traceparent = seen[b"traceparent"]
+        request.tracestate = seen.get(b"tracestate", "")
     length = seen.get(b"content-length")
     if length is not None:
         request.content_length = int(length) if length.isascii() and length.isdigit() else 0
@@ -176,6 +187,76 @@ def read_request(
     if not _HOST.fullmatch(request.host):
         raise NotResolvedError(400, "the Host header is no host")
     return request
+
+
+# A request that is made has no connection, and whoever makes it is no proxy.
+_NOT_TAKEN: Final = frozenset(
+    name.decode() for name in {*_OF_CONNECTION, b"content-length", b"host", b"x-request-id"}
+)
+_OF_PROXIES_TEXT: Final = frozenset(name.decode() for name in _OF_PROXIES)
+_OURS_TEXT: Final = tuple(prefix.decode() for prefix in _OURS)
+
+
+def make_request(
+    method: str,
+    url: str,
+    headers: Iterable[tuple[str, str]],
+    *,
+    request_id: str,
+    body_size: int | None = None,
+    trusted: bool = False,
+) -> Request:
+    """Return a request that came over no connection of its own: from a worker, or in a message.
+
+    ``url`` is absolute, as WHATWG's URL serialises it. ``headers`` may have names in any case; those of the runner, of
+    connections and (but for a ``trusted`` sender) of proxies are dropped. ``body_size``: bytes, if that is known and there is a
+    body. Who it is for can be said with ``worker_id`` or ``worker_name`` afterwards; else the host says it.
+
+    Raises
+    ------
+    NotResolvedError
+        The URL is none that HTTP could have, or it is a method that no worker can serve.
+
+    """
+    scheme, host, target = _parts_of(url)
+    if method in _REFUSED_METHODS or not _METHOD.fullmatch(method):
+        raise NotResolvedError(405, f"the method {method[:64]} is not served")
+    request = Request(method, scheme, target)
+    request.host = host
+    request.id = request_id
+    kept = request.headers
+    kept.append(("host", host))
+    for name, value in headers:
+        lower = name.lower()
+        if (
+            lower in _NOT_TAKEN
+            or lower.startswith(_OURS_TEXT)
+            or (not trusted and lower in _OF_PROXIES_TEXT)
+        ):
+            continue
+        if lower == "accept":
+            request.wants_json = request.wants_json or "application/json" in value
+        kept.append((lower, value))
+    if body_size is not None:
+        request.content_length = body_size
+        kept.append(("content-length", f"{body_size}"))
+    kept.append(("x-request-id", request_id))
+    return request
+
+
+def _parts_of(url: str) -> tuple[str, str, str]:
+    """Return scheme, host and target."""
+    scheme, colon, rest = url.partition("://")
+    end = min((at for mark in "/?#" if (at := rest.find(mark)) >= 0), default=len(rest))
+    host, target = rest[:end].rpartition("@")[2], rest[end:].partition("#")[0]
+    if not target.startswith("/"):
+        target = f"/{target}"
+    scheme = scheme.lower()
+    if not colon or scheme not in {"http", "https"} or not _HOST.fullmatch(host):
+        raise NotResolvedError(400, "the URL is none that can be served")
+    if not _TARGET.fullmatch(target):
+        raise NotResolvedError(400, "the URL has characters that must be encoded")
+    return scheme, host, target
 
 
 def _take_forwarded(request: Request, seen: dict[bytes, str]) -> None:

@@ -35,3 +35,23 @@ def parse_traceparent(text: str) -> TraceContext | None:
     if trace_id == "0" * 32 or span_id == "0" * 16:
         return None
     return TraceContext(trace_id, span_id, bool(int(flags, 16) & 1))
+
+
+def with_trace(
+    headers: list[tuple[str, str]], trace: TraceContext, tracestate: str
+) -> list[tuple[str, str]]:
+    """Return headers that continue a trace.
+
+    A ``traceparent`` of another trace is the sender's own and stays. One of this trace was copied from the request that is
+    being served: it gives way, so that what comes of the headers hangs on what sent them.
+    """
+    given = {name.lower(): value for name, value in headers}
+    if (own := given.get("traceparent")) is not None:
+        parsed = parse_traceparent(own)
+        if parsed is None or parsed.trace_id != trace.trace_id:
+            return headers
+        headers = [header for header in headers if header[0].lower() != "traceparent"]
+    headers = [*headers, ("traceparent", trace.traceparent)]
+    if tracestate and "tracestate" not in given:
+        headers.append(("tracestate", tracestate))
+    return headers

@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from pools.protocol import STREAM_CHUNK_BYTES
 from runner.errors import OpError, StreamError, ViolationError
+from runner.telemetry.observer import UNOBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
 
+    from runner.events.trace import TraceContext
     from runner.execution import Execution
     from runner.ops.limits import OpLimit
     from runner.streams import ByteStream, InboundStream
+    from runner.telemetry.observer import AttributeValue, Observer, OpSpan
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -28,7 +32,7 @@ T = TypeVar("T")
 class OpCall:
     """One op of one execution: its arguments, its streams and the way back."""
 
-    __slots__ = ("_answered", "_args", "_execution", "attachment", "id", "name")
+    __slots__ = ("_answered", "_args", "_execution", "attachment", "id", "name", "observed")
 
     def __init__(
         self, execution: Execution, number: int, name: str, args: msgspec.Raw, attachment: bytes
@@ -39,10 +43,22 @@ class OpCall:
         self.id = number
         self.name = name
         self.attachment = attachment
+        self.observed: OpSpan | None = None
+        """Its span; None when its event is not traced."""
 
     @property
     def execution(self) -> Execution:
         return self._execution
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """The parent of what this op causes elsewhere."""
+        return self._execution.context.trace if self.observed is None else self.observed.trace
+
+    def note(self, name: str, value: AttributeValue) -> None:
+        """Say something that belongs to the op's span, by its name in the semantic conventions."""
+        if self.observed is not None:
+            self.observed.attributes[name] = value
 
     def args(self, shape: type[T]) -> T:
         """Return the arguments in the shape the core promises.
@@ -83,9 +99,11 @@ class Ops:
         self,
         handlers: Mapping[str, Callable[[OpCall], Coroutine[Any, Any, None]]],
         limits: Mapping[str, OpLimit],
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self._handlers = handlers
         self._limits = limits
+        self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -120,16 +138,24 @@ class Ops:
         return task
 
     async def _run(self, call: OpCall) -> None:
+        call.observed = self._observer.op_begun(call)
+        began, failure = perf_counter(), "AbortError"
         try:
             await self._handlers[call.name](call)
+            failure = ""
         except (OpError, StreamError) as error:
+            failure = error.name
             call.reject(error.name, error.message)
         except ViolationError as error:
+            failure = "ViolationError"
             call.execution.violate(str(error))
         except Exception:  # noqa: BLE001 - a seam: one op's failure must not end the runner
             # The tenant must not see how the runner fails; the operator must.
+            failure = "Error"
             _log.exception("op %s failed", call.name)
             call.reject("Error", f"{call.name} failed inside the runner")
+        finally:
+            self._observer.op_ended(call, perf_counter() - began, failure)
 
     async def close(self) -> None:
         """Cancel what still runs."""
