@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     import socket
     from typing import Self
 
+    from runner.api.listener import ControlListener
     from runner.config import Settings
     from runner.hosts import Host
     from runner.ingress.http import Resolver
     from runner.ingress.server import HttpServer
     from runner.journal import Journal
+    from runner.lifecycle import Signals
     from runner.ops.fetch import Fetch
     from runner.ops.registry import OpCall
     from runner.spawn import HostProcess
@@ -131,3 +133,15 @@ def make_http(runner: Runner, resolver: Resolver, sock: socket.socket) -> HttpSe
         expose_errors=settings.expose_errors,
     )
     return HttpServer(ingress, sock)
+
+
+def make_control(control: ControlListener, runner: Runner, signals: Signals) -> None:
+    """Have the control listener tell of a runner that serves now, and end it when it is asked to."""
+    from runner.api.administration import Administration
+
+    supervisor, admission = runner.supervisor, runner.admission
+    control.probes.started(lambda: len(supervisor.lanes), lambda: admission.draining, {})
+    administration = Administration(
+        supervisor, admission, runner.settings.mode, lambda: control.probes.state, signals.ask
+    )
+    control.add(administration.endpoints(), complete=True)

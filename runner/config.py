@@ -20,6 +20,8 @@ from runner.service_settings import (
     SECRET_VARIABLES,
     SecretKey,
     compose_database_url,
+    parse_control_token,
+    parse_control_url,
     parse_database_url,
     parse_nats_credentials,
     parse_nats_servers,
@@ -64,6 +66,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     v8_jitless: bool = False
     sandbox: str = "auto"
     http_addr: Address = Address("0.0.0.0", 8080)  # noqa: S104
+    control_addr: Address = Address("127.0.0.1", 9420)
+    control_token: str = ""
+    """Without one, the API is closed."""
+    control_url: str = ""
+    """Where the verbs of the command line find a runner's API."""
     http_pool_max_idle_per_host: int = 100
     worker_domains: tuple[str, ...] = ("workers.rocks",)
     trusted_proxies: tuple[str, ...] = ("loopback",)
@@ -198,6 +205,9 @@ _TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("V8_JITLESS", "v8_jitless", _flag),
     ("ISOLATE_SANDBOX", "sandbox", _one_of("auto", "required", "off")),
     ("HTTP_ADDR", "http_addr", parse_address),
+    ("CONTROL_ADDR", "control_addr", parse_address),
+    ("CONTROL_TOKEN", "control_token", parse_control_token),
+    ("CONTROL_URL", "control_url", parse_control_url),
     ("HTTP_POOL_MAX_IDLE_PER_HOST", "http_pool_max_idle_per_host", _whole(0)),
     ("WORKER_DOMAINS", "worker_domains", _names),
     ("TRUSTED_PROXIES", "trusted_proxies", _networks),

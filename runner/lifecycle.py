@@ -1,4 +1,4 @@
-"""Signals: the first asks the runner to end, the second ends it at once.
+"""The end of a runner: the first signal asks for it, as the control listener may; the second signal ends it at once.
 
 Must not know what ending takes.
 """
@@ -18,6 +18,7 @@ class Signals:
 
     def __init__(self) -> None:
         self._asked = asyncio.Event()
+        self._signalled = False
 
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -34,8 +35,13 @@ class Signals:
         """Wait until the runner is asked to end."""
         await self._asked.wait()
 
+    def ask(self) -> None:
+        """Ask the runner to end, as a signal does; the first signal after it is no second one."""
+        self._asked.set()
+
     def _take(self, number: int) -> None:
-        if self._asked.is_set():
+        if self._signalled:
             # The hosts see their sockets close and end, too.
             os._exit(128 + number)
+        self._signalled = True
         self._asked.set()

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import json
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import uvloop
 
-from runner.app import Runner, make_http
+from runner.api.listener import ControlListener, bind_near
+from runner.app import Runner, make_control, make_http
 from runner.cli.dev_services import DevServices, forget
 from runner.cli.exits import UsageError
 from runner.cli.logs import configure_logging
@@ -41,12 +43,15 @@ _DOMAIN: Final = "workers.dev.localhost"
 _STATE: Final = Path(".isolane")
 _WATCH_S: Final = 0.5
 _GC_THRESHOLD: Final = 20_000
+_CONTROL_PORT: Final = 9420
 
 
 def main(options: argparse.Namespace) -> int:
     """Take the address first, then start everything else."""
     # This machine alone, unless told otherwise.
-    settings = load_settings(defaults={"HTTP_ADDR": "127.0.0.1:8080"})
+    settings = load_settings(
+        defaults={"HTTP_ADDR": "127.0.0.1:8080", "CONTROL_ADDR": "127.0.0.1:0"}
+    )
     host, port = settings.http_addr
     settings = msgspec.structs.replace(
         settings,
@@ -66,14 +71,26 @@ def main(options: argparse.Namespace) -> int:
     try:
         if options.fresh:
             asyncio.run(forget(_STATE))
-        return uvloop.run(_serve(settings, sock, paths, variables, watch=options.watch))
+        with _bind_control(settings) as control:
+            return uvloop.run(
+                _serve(settings, sock, control, paths, variables, watch=options.watch)
+            )
     finally:
         sock.close()
+
+
+def _bind_control(settings: Settings) -> socket.socket:
+    """Listen where it is said, else on the usual port, else on any."""
+    host, port = settings.control_addr
+    if port:
+        return bind(settings.control_addr)
+    return bind_near(Address(host, _CONTROL_PORT if settings.http_addr.port else 0))
 
 
 async def _serve(
     settings: Settings,
     sock: socket.socket,
+    control_sock: socket.socket,
     paths: Sequence[Path],
     variables: Mapping[str, str],
     *,
@@ -86,7 +103,13 @@ async def _serve(
     pages = Pages(base, _DOMAIN)
     table = WorkerTable(settings.worker_domains, pages)
     with Signals() as signals:
-        async with DevServices(settings, _STATE) as services, Runner(settings, journal) as runner:
+        async with (
+            ControlListener(
+                control_sock, settings.control_token or secrets.token_hex(16)
+            ) as control,
+            DevServices(settings, _STATE) as services,
+            Runner(settings, journal) as runner,
+        ):
             folder = Folder(
                 paths, variables, runner.builder("dev"), runner.dispatcher, table, journal.line
             )
@@ -94,11 +117,12 @@ async def _serve(
             server = make_http(runner, table, sock)
             await server.start()
             served = await services.ready()
-            for name, where in _addresses(base, given=settings, served=served):
+            make_control(control, runner, signals)
+            for name, where in _addresses(base, control, given=settings, served=served):
                 journal.line(f"{name} {where}")
             for deployment in table.deployments:
                 journal.line(f"  {pages.curl(deployment)}")
-            _write_state(base, served)
+            _write_state(base, control, served)
             await folder.check(deployed)
             runner.fetch.open()
             # What was made so far stays, and a request leaves no cycles: collecting garbage may be rare.
@@ -129,21 +153,27 @@ async def _drain(runner: Runner, server: HttpServer) -> None:
     await server.finish(timeout_ms / 1000)
 
 
-def _addresses(base: str, *, given: Settings, served: Settings) -> list[tuple[str, str]]:
+def _addresses(
+    base: str, control: ControlListener, *, given: Settings, served: Settings
+) -> list[tuple[str, str]]:
     """Return what runs where: of our own servers with the password, of the user's without."""
     postgres, nats = served.database_url, served.nats_servers
-    return [
+    addresses = [
         ("HTTP", base),
+        ("Control", control.url),
         ("PostgreSQL", without_password(postgres) if given.database_url else postgres),
         ("NATS", ",".join(map(without_password, nats) if given.nats_servers else nats)),
     ]
+    return addresses if given.control_token else [*addresses, ("Token", control.token)]
 
 
-def _write_state(base: str, served: Settings) -> None:
+def _write_state(base: str, control: ControlListener, served: Settings) -> None:
     """Leave word for the other commands of this folder."""
     state = {
         "pid": os.getpid(),
         "http": base,
+        "control": control.url,
+        "token": control.token,
         "postgres": served.database_url,
         "nats": ",".join(served.nats_servers),
     }

@@ -1,0 +1,87 @@
+"""Who may talk to the control listener: whoever has the token; without it, nobody but the probes.
+
+A web page that a user of this machine looks at must get nothing, not even from the probes: it has no token, its name is
+no name of ours (DNS rebinding), and it says where it comes from. There is no CORS, and no cookie.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from runner.api.errors import ApiError
+
+if TYPE_CHECKING:
+    from runner.api.endpoint import Access
+
+# Names that nobody can register on the internet.
+_PRIVATE_SUFFIXES: Final = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
+
+
+class Guard:
+    """Judges requests by token, Host and Origin. ``host`` is the one of our own address; no token closes all but probes."""
+
+    def __init__(self, token: str, host: str) -> None:
+        self._token = token.encode()
+        self._host = host.lower()
+
+    def check(self, access: Access, *, authorization: str, host: str, origin: str) -> None:
+        """Let a request pass.
+
+        Raises
+        ------
+        ApiError
+            It may not.
+
+        """
+        known = self.knows(authorization)
+        if not known and not self._is_ours(host):
+            raise ApiError(
+                421,
+                f"{host[:100]!r} is not a name of this listener",
+                advice="use its address, or send the token",
+            )
+        if origin and urlsplit(origin).netloc.lower() != host.lower():
+            raise ApiError(403, "requests from other web pages are refused")
+        if access == "open" or known:
+            return
+        if not self._token:
+            raise ApiError(
+                403,
+                "this runner has no CONTROL_TOKEN, so its API is closed",
+                reason="no_token",
+                advice="set CONTROL_TOKEN and start it again",
+            )
+        wrong = "the token is wrong" if authorization else "a token is needed"
+        raise ApiError(
+            401,
+            wrong,
+            advice="send 'Authorization: Bearer TOKEN' with the runner's CONTROL_TOKEN",
+            headers={"www-authenticate": 'Bearer realm="isolane"'},
+        )
+
+    def knows(self, authorization: str) -> bool:
+        """Tell whether a request has the token."""
+        scheme, _, token = authorization.partition(" ")
+        given = token.strip().encode("utf-8", "surrogateescape")
+        same = hmac.compare_digest(given, self._token)
+        return same and bool(self._token) and scheme.lower() == "bearer"
+
+    def _is_ours(self, host: str) -> bool:
+        name = _without_port(host.lower())
+        if not name:
+            # Browsers always send one.
+            return True
+        try:
+            ipaddress.ip_address(name.strip("[]"))
+        except ValueError:
+            return "." not in name or name == self._host or name.endswith(_PRIVATE_SUFFIXES)
+        return True
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0].rstrip(".")
