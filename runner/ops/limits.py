@@ -22,6 +22,11 @@ class OpLimit(NamedTuple):
 
 DEFAULT_OP_LIMITS: Final[dict[str, OpLimit]] = {
     "fetch": OpLimit(50, 6),
+    "kv": OpLimit(1000, 10),
+    "database": OpLimit(100, 5),
+    "storage": OpLimit(100, 3),
+    "assets": OpLimit(100, 6),
+    "service": OpLimit(32, 0),
     "timer": OpLimit(10_000, 0),
     "console": OpLimit(10_000, 1 << 20),
 }
