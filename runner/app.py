@@ -17,12 +17,15 @@ from runner.typescript import TypeStripper
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Iterable
     from typing import Self
 
     from runner.api.listener import ControlListener
+    from runner.calls import Calls
     from runner.config import Settings
+    from runner.exchange import Resolver
     from runner.hosts import Host
-    from runner.ingress.http import Resolver
+    from runner.ingress.http import FrontPage
     from runner.ingress.server import HttpServer
     from runner.journal import Journal
     from runner.lifecycle import Signals
@@ -95,6 +98,22 @@ class Runner:
     def builder(self, tenant: str) -> Builder:
         return Builder(self.settings, self.stripper, tenant)
 
+    def make_calls(self, resolver: Resolver) -> Calls:
+        """Return what answers fetch events, with the workers that the resolver finds."""
+        from runner.calls import Calls
+        from runner.exchange import Serving
+
+        settings = self.settings
+        serving = Serving(
+            resolver,
+            self.admission,
+            self.dispatcher,
+            self.journal,
+            settings.max_request_body_bytes,
+            settings.expose_errors,
+        )
+        return Calls(serving)
+
     async def __aenter__(self) -> Self:
         """Start the hosts.
 
@@ -116,23 +135,15 @@ class Runner:
         await self._stack.aclose()
 
 
-def make_http(runner: Runner, resolver: Resolver, sock: socket.socket) -> HttpServer:
-    """Return the server that feeds a runner's HTTP ingress from a listening socket."""
+def make_http(
+    calls: Calls, front: FrontPage, trusted_proxies: Iterable[str], sock: socket.socket
+) -> HttpServer:
+    """Return the server that feeds the HTTP ingress from a listening socket."""
     from runner.ingress.http import HttpIngress
     from runner.ingress.proxies import TrustedProxies
     from runner.ingress.server import HttpServer
 
-    settings = runner.settings
-    ingress = HttpIngress(
-        resolver,
-        runner.admission,
-        runner.dispatcher,
-        runner.journal,
-        TrustedProxies(settings.trusted_proxies),
-        max_body_bytes=settings.max_request_body_bytes,
-        expose_errors=settings.expose_errors,
-    )
-    return HttpServer(ingress, sock)
+    return HttpServer(HttpIngress(calls.serving, front, TrustedProxies(trusted_proxies)), sock)
 
 
 def make_control(control: ControlListener, runner: Runner, signals: Signals) -> None:

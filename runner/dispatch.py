@@ -37,6 +37,11 @@ class Dispatcher:
         self._lanes: tuple[LaneClient, ...] = ()
         self._turn = 0
 
+    @property
+    def serves(self) -> bool:
+        """Whether there is a lane."""
+        return bool(self._supervisor.lanes)
+
     async def serving(self) -> None:
         """Wait until a lane serves: after a crash there may be none for a moment.
 

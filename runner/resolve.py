@@ -69,6 +69,17 @@ class WorkerTable:
             f"no worker is addressed: {request.host} is not below a worker domain, and there is no x-worker-name header",
         )
 
+    async def worker(self, worker_id: str) -> Deployment:
+        """Return the deployment of the worker with this id.
+
+        Raises
+        ------
+        NotResolvedError
+            There is none.
+
+        """
+        return self._of_id(worker_id)
+
     def page(self, request: Request) -> tuple[int, str, bytes] | None:
         """Return the runner's own answer to a request that addresses no worker."""
         if (

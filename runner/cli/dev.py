@@ -114,7 +114,8 @@ async def _serve(
                 paths, variables, runner.builder("dev"), runner.dispatcher, table, journal.line
             )
             deployed = await folder.deploy()
-            server = make_http(runner, table, sock)
+            calls = runner.make_calls(table)
+            server = make_http(calls, table, settings.trusted_proxies, sock)
             await server.start()
             served = await services.ready()
             make_control(control, runner, signals)

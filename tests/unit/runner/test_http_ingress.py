@@ -15,6 +15,7 @@ from runner.config import Address
 from runner.dispatch import Dispatcher
 from runner.drain import drain
 from runner.errors import AddressError
+from runner.exchange import Serving
 from runner.ingress.http import HttpIngress
 from runner.ingress.proxies import TrustedProxies
 from runner.ingress.server import HttpServer, bind
@@ -80,14 +81,16 @@ class Site:
         self.table.put(deployment("hello"))
         self.lanes = Lanes(*benches)
         self.admission = Admission(limits.get("total", 10), limits.get("per_worker", 10), 0)
-        self.ingress = HttpIngress(
+        self.serving = Serving(
             self.table,
             self.admission,
             Dispatcher(self.lanes, Mode.POOLED, 0),  # type: ignore[arg-type]
             self.journal,
-            TrustedProxies(limits.get("trusted", ["loopback"])),
             max_body_bytes=limits.get("max_body", 1000),
             expose_errors=True,
+        )
+        self.ingress = HttpIngress(
+            self.serving, self.table, TrustedProxies(limits.get("trusted", ["loopback"]))
         )
         self.sock = bind(Address("127.0.0.1", 0))
         self.port = self.sock.getsockname()[1]
@@ -416,7 +419,7 @@ async def test_draining_finishes_what_runs_and_refuses_the_rest() -> None:
         writer.write(b"GET / HTTP/1.1\r\nhost: hello.workers.test\r\nconnection: close\r\n\r\n")
         await http.lane.wait_for(lambda: http.lane.got(Start))
         other_reader, other = await http.open()
-        http.ingress.admission.draining = True
+        http.admission.draining = True
         draining = asyncio.ensure_future(
             drain(lambda: set(http.benches[0].client.running.values()), 60_000)
         )
