@@ -59,6 +59,32 @@ class NatsUnavailableError(RunnerError):
         super().__init__(f"NATS at {place} can not be reached: {reason}")
 
 
+class NotFoundError(RunnerError):
+    """What was asked for is not there, or is another tenant's; which of both is not told."""
+
+    def __init__(self, kind: str, name: str) -> None:
+        self.kind = kind
+        self.name = name
+        super().__init__(f"there is no {kind} {name[:64]!r}")
+
+
+class ConflictError(RunnerError):
+    """What shall be made is there already, or somebody else's."""
+
+
+class RefusedError(RunnerError):
+    """A value that the database can not, or a tenant may not have; the text says which."""
+
+
+class TenantLimitError(RunnerError):
+    """A tenant has as many of a kind as it may have."""
+
+    def __init__(self, kind: str, limit: int) -> None:
+        self.kind = kind
+        self.limit = limit
+        super().__init__(f"the tenant has its {limit} {kind} already (users.limit_{kind})")
+
+
 class MigrationError(RunnerError):
     """A migration can not be read or applied."""
 
@@ -68,12 +94,12 @@ class MigrationConflictError(MigrationError):
 
 
 class SecretError(RunnerError):
-    """A sealed secret can not be opened; ``place`` names its row."""
+    """A secret can not be sealed or opened; ``place`` names its row."""
 
     def __init__(self, place: str, reason: str) -> None:
         self.place = place
         self.reason = reason
-        super().__init__(f"can not open the secret in {place}: {reason}")
+        super().__init__(f"the secret in {place} can not be used: {reason}")
 
 
 class AddressError(RunnerError):

@@ -39,10 +39,12 @@ def _exit_code(error: Exception) -> Exit | None:
     """Return the code for an error whose text is a sentence for the user."""
     from runner.errors import (
         ConfigError,
+        ConflictError,
         DatabaseUnavailableError,
         EmbeddedServiceError,
         HostStartError,
         MigrationConflictError,
+        NotFoundError,
         RunnerError,
     )
     from snapshot import errors as snapshot_errors
@@ -52,7 +54,9 @@ def _exit_code(error: Exception) -> Exit | None:
             return Exit.USAGE
         case HostStartError() | DatabaseUnavailableError() | EmbeddedServiceError():
             return Exit.UNAVAILABLE
-        case MigrationConflictError():
+        case NotFoundError():
+            return Exit.NOT_FOUND
+        case ConflictError() | MigrationConflictError():
             return Exit.CONFLICT
         case (
             RunnerError()

@@ -43,13 +43,25 @@ class SecretPlace(NamedTuple):
 
 
 class SecretBox:
-    """Seals with the first key, opens with whichever key a secret was sealed with."""
+    """Seals with the first key, opens with whichever key a secret was sealed with. Without a key it does neither."""
 
     def __init__(self, keys: Sequence[SecretKey]) -> None:
-        self._sealing = keys[0].id
+        self._sealing = keys[0].id if keys else None
         self._ciphers = {key.id: AESGCM(key.material) for key in keys}
 
     def seal(self, secret: str, place: SecretPlace) -> bytes:
+        """Return the sealed secret.
+
+        Raises
+        ------
+        SecretError
+            There is no key.
+
+        """
+        if self._sealing is None:
+            raise SecretError(
+                str(place), "SECRETS_KEY is not set, and nothing is stored in clear text"
+            )
         nonce = os.urandom(_NONCE_BYTES)
         head = bytes((_VERSION, self._sealing)) + nonce
         return head + self._ciphers[self._sealing].encrypt(
@@ -80,4 +92,4 @@ class SecretBox:
 
     def is_current(self, sealed: bytes) -> bool:
         """Tell whether a secret needs no sealing with a newer key."""
-        return sealed[:2] == bytes((_VERSION, self._sealing))
+        return self._sealing is not None and sealed[:2] == bytes((_VERSION, self._sealing))

@@ -10,8 +10,11 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from runner.service_settings import SecretKey
 from runner.store.migrate import Migrator
-from runner.store.pool import connect
+from runner.store.pool import connect, open_pool
+from runner.store.secrets import SecretBox
+from runner.store.session import Store
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from runner.store.pool import Connection
 
 TEMPLATE = "with_schema"
+KEY = SecretKey(1, b"k" * 32)
 
 
 class Rows:
@@ -94,6 +98,19 @@ def empty_database(create_database: Callable[[str], str]) -> str:
 def database(create_database: Callable[[str], str], template: str) -> str:
     """A database with the schema, for one module."""
     return create_database(template)
+
+
+@pytest.fixture
+def own_database(create_database: Callable[[str], str], template: str) -> str:
+    """A database with the schema, for one test."""
+    return create_database(template)
+
+
+@pytest.fixture
+async def store(own_database: str) -> AsyncIterator[Store]:
+    """The repositories on a database of the test's own."""
+    async with open_pool(own_database) as pool:
+        yield Store(pool, SecretBox([KEY]), "test")
 
 
 @pytest.fixture
