@@ -63,9 +63,9 @@ def test_statistics_tell_of_the_pool(running: tuple[Cli, Dev], control: httpx.Cl
 
 
 def send_head(dev: Dev, worker: str) -> socket.socket:
-    """Begin a request whose body is still to come, so that its worker runs as long as we want."""
+    """Begin a request whose body comes in part, so that its worker runs as long as we want."""
     connection = socket.create_connection(("127.0.0.1", dev.port), timeout=20)
-    head = f"POST / HTTP/1.1\r\nhost: x\r\nx-worker-name: {worker}\r\ncontent-length: 4\r\n\r\n"
+    head = f"POST / HTTP/1.1\r\nhost: x\r\nx-worker-name: {worker}\r\ncontent-length: 4\r\n\r\nb"
     connection.sendall(head.encode())
     return connection
 
@@ -86,7 +86,7 @@ def test_what_runs_is_listed(running: tuple[Cli, Dev], control: httpx.Client) ->
         "dev",
         "fetch",
     )
-    connection.sendall(b"body")
+    connection.sendall(b"ody")
     assert b"through" in connection.recv(65536)
     connection.close()
 
@@ -108,7 +108,7 @@ def test_drain_finishes_what_runs_and_refuses_the_rest(cli: Cli, dev: Callable[.
         assert control.get("/livez").status_code == 200
         answers = [threads.submit(receive_all, gate) for gate in gates]
         for gate in gates:
-            gate.sendall(b"body")
+            gate.sendall(b"ody")
         assert all(b"through" in answer.result() for answer in answers)
     assert running.process.wait(20) == 0
 
