@@ -13,6 +13,7 @@ from runner.lane_client import LaneClient
 from runner.ops.registry import Ops
 from runner.snapshots import open_snapshot, read_strip_tool
 from runner.supervisor import Supervisor
+from runner.telemetry.observer import UNOBSERVED
 from runner.typescript import TypeStripper
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from runner.ops.fetch import Fetch
     from runner.ops.registry import OpCall
     from runner.spawn import HostProcess
+    from runner.telemetry.observer import Observer
+    from runner.telemetry.service import Telemetry
 
 
 class LazyFetch:
@@ -72,12 +75,17 @@ class Runner:
     """
 
     def __init__(
-        self, settings: Settings, journal: Journal, started: HostProcess | None = None
+        self,
+        settings: Settings,
+        journal: Journal,
+        started: HostProcess | None = None,
+        observer: Observer = UNOBSERVED,
     ) -> None:
         self.settings = settings
         self.journal = journal
+        self.observer = observer
         self.fetch = LazyFetch(settings)
-        self.ops = Ops({"fetch": self.fetch}, settings.op_limits)
+        self.ops = Ops({"fetch": self.fetch}, settings.op_limits, observer)
         self.caches = CodeCaches(settings.code_cache_entries, settings.code_cache_bytes)
         self.supervisor = Supervisor(settings, lambda: open_snapshot(settings), self._make_lane)
         self.dispatcher = Dispatcher(
@@ -92,7 +100,13 @@ class Runner:
 
     def _make_lane(self, name: str, host: Host) -> LaneClient:
         return LaneClient(
-            name, host, self.ops, self.journal, self.caches, self.settings.isolate_queue_timeout_ms
+            name,
+            host,
+            self.ops,
+            self.journal,
+            self.caches,
+            self.settings.isolate_queue_timeout_ms,
+            self.observer,
         )
 
     def builder(self, tenant: str) -> Builder:
@@ -111,6 +125,7 @@ class Runner:
             self.journal,
             settings.max_request_body_bytes,
             settings.expose_errors,
+            self.observer,
         )
         return Calls(serving)
 
@@ -144,6 +159,20 @@ def make_http(
     from runner.ingress.server import HttpServer
 
     return HttpServer(HttpIngress(calls.serving, front, TrustedProxies(trusted_proxies)), sock)
+
+
+def make_telemetry(settings: Settings) -> Telemetry:
+    """Return what counts, and traces if it is set; its observer is for the runner."""
+    from runner.telemetry.service import Telemetry
+
+    return Telemetry(settings)
+
+
+def watch_runner(telemetry: Telemetry, runner: Runner) -> None:
+    """Have the runner's parts among the metrics."""
+    from runner.telemetry.gauges import RunnerGauges
+
+    telemetry.watch(RunnerGauges(runner.supervisor, runner.admission, runner.caches))
 
 
 def make_control(control: ControlListener, runner: Runner, signals: Signals) -> None:

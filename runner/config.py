@@ -27,6 +27,7 @@ from runner.service_settings import (
     parse_nats_servers,
     parse_secrets_key,
 )
+from runner.telemetry.settings import parse_otlp_endpoint, parse_otlp_headers, parse_service_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,6 +94,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The content of a credentials file, however it was given."""
     secrets_keys: tuple[SecretKey, ...] = ()
     """The first seals."""
+    otlp_endpoint: str = ""
+    """The base of a collector's OTLP/HTTP addresses; empty: no telemetry leaves the runner."""
+    otlp_service_name: str = "openworkers-runner"
+    otlp_headers: tuple[tuple[str, str], ...] = ()
+    otlp_traces_per_second: int = 5
+    """Of each worker; errors come on top. 0: errors only."""
     snapshot_dir: Path = Path(".isolane")
     host_writable_folders: list[str] = []
     """Where hosts may write in spite of their sandbox: for tools that measure them."""
@@ -185,7 +192,7 @@ def _op_limit(text: str) -> OpLimit:
     return OpLimit(int(total), int(at_once or 0))
 
 
-_TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
+TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("V8_EXECUTE", "mode", _mode),
     ("WORKER_POOL_SIZE", "lanes", _whole(1, 1024)),
     ("ISOLATE_HOSTS", "hosts", _whole(1, 1024)),
@@ -222,8 +229,35 @@ _TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("NATS_SERVERS", "nats_servers", parse_nats_servers),
     ("NATS_CREDENTIALS", "nats_credentials", parse_nats_credentials),
     ("SECRETS_KEY", "secrets_keys", parse_secrets_key),
+    ("OTLP_ENDPOINT", "otlp_endpoint", parse_otlp_endpoint),
+    ("OTLP_SERVICE_NAME", "otlp_service_name", parse_service_name),
+    ("OTLP_HEADERS", "otlp_headers", parse_otlp_headers),
+    ("OTLP_TRACES_PER_SECOND", "otlp_traces_per_second", _whole(0, 1_000_000)),
     ("SNAPSHOT_DIR", "snapshot_dir", Path),
 )
+
+
+class Variables(NamedTuple):
+    """What is set, by where it is set; the process wins."""
+
+    process: dict[str, str]
+    file: dict[str, str]
+
+
+def read_variables(
+    environ: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Variables:
+    """Return the process environment, and what ``.env`` in ``folder`` (default: the current one) says.
+
+    Raises
+    ------
+    EnvFileError
+        ``.env`` can not be read.
+
+    """
+    env_file = (folder or Path.cwd()) / ".env"
+    file = read_env(env_file) if env_file.is_file() else {}
+    return Variables(dict(os.environ if environ is None else environ), file)
 
 
 def load_settings(
@@ -243,16 +277,11 @@ def load_settings(
         ``.env`` can not be read.
 
     """
-    process = dict(os.environ if environ is None else environ)
-    env_file = (folder or Path.cwd()) / ".env"
-    variables = {
-        **(defaults or {}),
-        **(read_env(env_file) if env_file.is_file() else {}),
-        **process,
-    }
+    given = read_variables(environ, folder)
+    variables = {**(defaults or {}), **given.file, **given.process}
 
     values: dict[str, Any] = {}
-    for name, field, parse in _TABLE:
+    for name, field, parse in TABLE:
         text = variables.get(name, "").strip()
         if text:
             values[field] = _parsed(name, text, parse)

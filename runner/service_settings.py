@@ -16,6 +16,7 @@ SECRET_VARIABLES: Final = frozenset(
         "DATABASE_URL",
         "NATS_CREDENTIALS",
         "NATS_SERVERS",
+        "OTLP_HEADERS",
         "POSTGRES_PASSWORD",
         "SECRETS_KEY",
     }

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from runner.errors import NotResolvedError
+from runner.events.context import EventContext
+from runner.events.trace import parse_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -25,6 +27,8 @@ _FORWARDED: Final = re.compile(
     re.IGNORECASE,
 )
 _REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE", "TRACK"})
+_MAX_TRACESTATE: Final = 1024
+"""It goes out with whatever the worker fetches; the standard wants 512 characters at least to be handed on."""
 _OURS: Final = (b"x-worker-", b"x-isolane-")
 # Their values decide something here; all others go to the worker unseen.
 _SEEN: Final = frozenset(
@@ -122,6 +126,17 @@ class Request:
     @property
     def path(self) -> str:
         return self.target.partition("?")[0]
+
+    def context(self) -> EventContext:
+        """Return where the event comes from."""
+        if not self.traceparent:
+            return EventContext(request_id=self.id)
+        trace = parse_traceparent(self.traceparent)
+        return EventContext(
+            request_id=self.id,
+            trace=trace,
+            tracestate=self.tracestate if trace and len(self.tracestate) <= _MAX_TRACESTATE else "",
+        )
 
     def event(self, body: Literal["bytes", "stream"] | None) -> bytes:
         return _encode(FetchEvent(self.method, self.url, self.headers, body))

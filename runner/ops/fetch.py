@@ -18,9 +18,11 @@ import msgspec
 
 from pools.protocol import STREAM_WINDOW_BYTES
 from runner.errors import OpError, StreamError
+from runner.events.trace import with_trace
 from runner.ops.connections import CONNECT_S, why_not
 from runner.ops.decoding import ACCEPTED, decoder_for
 from runner.ops.transport import GuardedTransport
+from runner.telemetry.conventions import client_attributes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -97,10 +99,13 @@ class Fetch:
     async def __call__(self, call: OpCall) -> None:
         args = call.args(FetchArgs)
         hop = _Hop(args.method, args.url, self._headers(args), _content(args, call))
+        if call.execution.context.observation is not None:
+            _trace(call, hop)
         while True:
             response = await self._request(hop)
             try:
                 location = _location(response)
+                call.note("http.response.status_code", response.status_code)
                 if location is None or args.redirect == "manual":
                     await _answer(call, hop, response)
                     return
@@ -142,6 +147,14 @@ class Fetch:
                 again = False
             except httpx.TransportError as error:
                 raise _failed(error) from None
+
+
+def _trace(call: OpCall, hop: _Hop) -> None:
+    """Have whom we ask know which trace the request belongs to, and the trace whom we ask."""
+    if call.trace is not None:
+        hop.headers = with_trace(hop.headers, call.trace, call.execution.context.tracestate)
+    for name, value in client_attributes(hop.method, hop.url).items():
+        call.note(name, value)
 
 
 def _prepare(hop: _Hop) -> httpx.Request:

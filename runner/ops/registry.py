@@ -14,6 +14,7 @@ import msgspec
 
 from pools.protocol import STREAM_CHUNK_BYTES
 from runner.errors import OpError, StreamError, ViolationError
+from runner.events.context import EventContext
 from runner.telemetry.observer import UNOBSERVED
 
 if TYPE_CHECKING:
@@ -54,6 +55,17 @@ class OpCall:
     def trace(self) -> TraceContext | None:
         """The parent of what this op causes elsewhere."""
         return self._execution.context.trace if self.observed is None else self.observed.trace
+
+    def onward(self) -> EventContext:
+        """Return where an event comes from that this op causes: one hop further, in the same trace."""
+        context = self._execution.context
+        return EventContext(
+            request_id=context.request_id,
+            hops=context.hops + 1,
+            trace=self.trace,
+            tracestate=context.tracestate,
+            observation=context.observation,
+        )
 
     def note(self, name: str, value: AttributeValue) -> None:
         """Say something that belongs to the op's span, by its name in the semantic conventions."""

@@ -10,14 +10,14 @@ import random
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
-from runner.events.context import EventContext
-from runner.events.trace import TraceContext, parse_traceparent
+from runner.events.trace import TraceContext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pools.protocol import Outcome
     from runner.deployments import Deployment
+    from runner.events.context import EventContext
     from runner.execution import Execution
     from runner.journal import EventLine
     from runner.ops.registry import OpCall
@@ -124,21 +124,11 @@ class Observation:
 class Observer(Protocol):
     """Is told of events while they go on; must not fail, and not be slow."""
 
-    def begin(
-        self,
-        kind: str,
-        deployment: Deployment,
-        request_id: str,
-        *,
-        traceparent: str = "",
-        tracestate: str = "",
-        hops: int = 0,
-        caller: OpCall | None = None,
-    ) -> EventContext:
-        """Return the context of an event that came in, with its place in a trace.
+    def begin(self, context: EventContext, deployment: Deployment) -> EventContext:
+        """Return the context of an event whose worker is known, with its own place in a trace.
 
-        ``caller`` is the op of the worker that calls this one: the event belongs to the op's trace, whatever
-        ``traceparent`` says.
+        ``context`` says where it comes from: ``trace`` is what it came with, ``observation`` is the calling worker's
+        (:meth:`OpCall.onward`).
         """
         ...
 
@@ -165,7 +155,7 @@ class Observer(Protocol):
         deployment: Deployment | None,
         attributes: Mapping[str, AttributeValue] | None = None,
     ) -> None:
-        """An event is over, its executions included.
+        """An event is over, its executions included; ``context`` is what :meth:`begin` returned, if it came that far.
 
         ``attributes`` are those of its span that only its source knows (``http.route``, ``messaging.destination.name``, ...), by
         their names in the semantic conventions.
@@ -176,29 +166,8 @@ class Observer(Protocol):
 class Unobserved:
     """Looks away. A trace that others began is still handed on between workers."""
 
-    def begin(
-        self,
-        kind: str,
-        deployment: Deployment,
-        request_id: str,
-        *,
-        traceparent: str = "",
-        tracestate: str = "",
-        hops: int = 0,
-        caller: OpCall | None = None,
-    ) -> EventContext:
-        trace = None
-        if caller is not None:
-            trace, tracestate = caller.trace, caller.execution.context.tracestate
-        elif traceparent:
-            trace = parse_traceparent(traceparent)
-        return EventContext(
-            kind=kind,
-            request_id=request_id,
-            hops=hops,
-            trace=trace,
-            tracestate=tracestate if trace is not None else "",
-        )
+    def begin(self, context: EventContext, deployment: Deployment) -> EventContext:
+        return context
 
     def waited(self, seconds: float) -> None:
         pass
