@@ -1,0 +1,1 @@
+"""Object storage that speaks S3, over connections that were judged (docs/decisions/009)."""
