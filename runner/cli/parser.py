@@ -185,6 +185,10 @@ def _version(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="as one JSON object")
 
 
+def _doctor(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="as one JSON object")
+
+
 def _bench(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "scenario", nargs="?", default="", metavar="SCENARIO", help="which one; none: list them"
@@ -200,5 +204,6 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "migrate": ("bring the database to the schema of this version", _migrate),
     "snapshot": ("build the V8 startup snapshot", _snapshot),
     "bench": ("run a benchmark", _bench),
+    "doctor": ("say whether a runner would be well here, and how it is set up", _doctor),
     "version": ("print the versions of Isolane and V8", _version),
 }

@@ -41,7 +41,7 @@ class TerminalJournal:
 
     def console(self, deployment: Deployment, level: str, text: str) -> None:
         for line in text.splitlines() or [""]:
-            text = f"[{deployment.name}] {level} {_harmless(line)}"
+            text = f"[{deployment.name}] {level} {harmless(line)}"
             self.line(self._paint(_OF_LEVEL.get(level, ""), text))
 
     def event(self, line: EventLine) -> None:
@@ -53,7 +53,7 @@ class TerminalJournal:
         if line.outcome not in {None, OutcomeKind.OK}:
             text += f" {line.outcome}"
         if line.problem:
-            text += f": {_harmless(line.problem)}"
+            text += f": {harmless(line.problem)}"
         colour = "red" if line.status >= 500 else "yellow" if line.status >= 400 else ""
         self.line(self._paint(colour, text))
 
@@ -63,7 +63,7 @@ class TerminalJournal:
         return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Return the text without what steers a terminal: it is a worker's."""
     if text.isprintable():
         return text
