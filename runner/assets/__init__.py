@@ -1,0 +1,1 @@
+"""Static files: which one a path means, and what of it a request gets."""
