@@ -1,0 +1,1 @@
+"""Scheduled events: the crons of the database, fired once over all runners, and those that come over NATS."""
