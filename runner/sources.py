@@ -11,11 +11,12 @@ import posixpath
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from runner.errors import DeploymentError
+from runner.manifest import Manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -31,24 +32,6 @@ _MAX_FILES: Final = 2000
 _MAX_BYTES: Final = 64 << 20
 # `from "./x"`, `import "./x"`, `import("./x")`: also in comments, where a file too much does no harm.
 _IMPORT: Final = re.compile(r"""\b(?:from|import)\s*\(?\s*(["'])(\.{1,2}/[^"'\n]+)\1""")
-
-
-class ManifestLimits(msgspec.Struct, frozen=True):
-    """``[limits]``; what is not set is the runner's default."""
-
-    cpu_ms: int | None = None
-    wall_ms: int | None = None
-
-
-class Manifest(msgspec.Struct, frozen=True):
-    """``worker.toml``. What later parts of the runner give meaning to is kept unread."""
-
-    name: str = ""
-    main: str = ""
-    compatibility_date: Any = None
-    vars: dict[str, Any] = {}
-    limits: ManifestLimits = ManifestLimits()
-    context_reuse: str = ""
 
 
 class Source(msgspec.Struct, frozen=True):

@@ -136,7 +136,7 @@ def test_a_folder_comes_with_all_its_sources(tmp_path: Path) -> None:
         tmp_path,
         shop__index_ts="",
         shop__locales__de_js="",
-        shop__worker_toml='[vars]\nA = "1"\nB = 2\n[limits]\ncpu_ms = 5\n[[kv]]\nname = "later"',
+        shop__worker_toml='[vars]\nA = "1"\nB = 2\n[limits]\ncpu_ms = 5\n[[kv]]\nbinding = "LATER"',
     )
     foreign = tmp_path / "shop" / "node_modules" / "x"
     foreign.mkdir(parents=True)
