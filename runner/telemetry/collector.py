@@ -165,7 +165,8 @@ class Collector:
             async with asyncio.timeout(within_s):
                 await done.wait()
         except TimeoutError:
-            _log.warning("telemetry that is left after %g s is dropped", within_s)
+            if not self._outage.lasts:
+                _log.warning("what the collector did not take within %g s is dropped", within_s)
             self._outage.lasts = True
             self._span_exporter.shutdown()  # type: ignore[no-untyped-call]
             self._metric_exporter.shutdown()

@@ -23,12 +23,14 @@ from runner.deployments import make_deployment, make_limits
 from runner.events.context import NO_CONTEXT
 from runner.lane_client import LaneClient
 from runner.ops.registry import Ops
+from runner.telemetry.observer import UNOBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pools.protocol import Deploy, Forget
     from runner.deployments import Deployment
+    from runner.telemetry.observer import Observer
 
 OK = Outcome(OutcomeKind.OK)
 
@@ -159,14 +161,15 @@ async def connect(
     handlers: Mapping[str, Any] | None = None,
     limits: Mapping[str, Any] | None = None,
     name: str = "0.0",
+    observer: Observer = UNOBSERVED,
 ) -> Bench:
     loop = asyncio.get_running_loop()
     here, there = socket.socketpair()
     here.setblocking(False)
     there.setblocking(False)
     host, console = FakeHost(), FakeConsole()
-    ops = Ops(handlers or {}, limits or {})
-    client = LaneClient(name, host, ops, console, CodeCaches(10, 1000), 1000)
+    ops = Ops(handlers or {}, limits or {}, observer)
+    client = LaneClient(name, host, ops, console, CodeCaches(10, 1000), 1000, observer)
     host.lane = client
     await loop.create_connection(lambda: client, sock=here)
     _, lane = await loop.create_connection(FakeLane, sock=there)
