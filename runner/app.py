@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from runner.admission import Admission
+from pools.protocol import Mode
+from runner.admission import Admission, AdmissionLimits
 from runner.builder import Builder
 from runner.code_cache import CodeCaches
 from runner.dispatch import Dispatcher
@@ -68,6 +69,18 @@ class LazyFetch:
             await self._fetch.close()
 
 
+def _admission_limits(settings: Settings) -> AdmissionLimits:
+    pools = settings.hosts if settings.mode is Mode.POOLED else settings.lanes
+    return AdmissionLimits(
+        total=pools * settings.isolate_pool_size,
+        per_tenant=settings.max_concurrent_per_tenant,
+        isolates_per_tenant=settings.lanes * settings.max_isolates_per_tenant,
+        per_worker=settings.max_concurrent_per_worker,
+        waiting=settings.max_queued,
+        wait_timeout_ms=settings.worker_wait_timeout_ms,
+    )
+
+
 class Runner:
     """Hosts, lanes, ops and dispatch: whatever runs executions. ``async with`` opens it.
 
@@ -89,11 +102,12 @@ class Runner:
         self.caches = CodeCaches(settings.code_cache_entries, settings.code_cache_bytes)
         self.supervisor = Supervisor(settings, lambda: open_snapshot(settings), self._make_lane)
         self.dispatcher = Dispatcher(
-            self.supervisor, settings.mode, settings.worker_wait_timeout_ms
+            self.supervisor,
+            settings.mode,
+            settings.worker_wait_timeout_ms,
+            settings.max_isolates_per_tenant,
         )
-        self.admission = Admission(
-            settings.max_queued, settings.max_concurrent_per_worker, settings.worker_wait_timeout_ms
-        )
+        self.admission = Admission(_admission_limits(settings))
         self.stripper = TypeStripper(self.dispatcher, read_strip_tool)
         self._started = started
         self._stack = AsyncExitStack()

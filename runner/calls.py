@@ -164,8 +164,9 @@ class Call(Exchange):
         ) or (isinstance(body, bytes) and len(body) > serving.max_body_bytes):
             return serving.too_large()
         self._context = serving.observer.begin(self._context, deployment)
-        if not serving.admission.try_enter(deployment.worker):
-            await serving.wait(deployment.worker)
+        depth = self._context.hops
+        if not serving.admission.try_enter(deployment.tenant, deployment.worker, depth):
+            await serving.wait(deployment, depth)
         self._entered = True
         if isinstance(body, bytes) and len(body) > STREAM_WINDOW_BYTES:
             body = self._body = _Whole(body)

@@ -58,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     isolate_queue_timeout_ms: int = 5000
     max_isolates_per_tenant: int = 10
     max_concurrent_per_worker: int = 10
+    max_concurrent_per_tenant: int = 8
     heap_initial_mb: int = 10
     heap_max_mb: int = 50
     cpu_time_limit_ms: int = 100
@@ -203,6 +204,7 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("ISOLATE_QUEUE_TIMEOUT_MS", "isolate_queue_timeout_ms", _whole(0)),
     ("MAX_ISOLATES_PER_TENANT", "max_isolates_per_tenant", _whole(1)),
     ("MAX_CONCURRENT_PER_WORKER", "max_concurrent_per_worker", _whole(1)),
+    ("MAX_CONCURRENT_PER_TENANT", "max_concurrent_per_tenant", _whole(1)),
     ("ISOLATE_HEAP_INITIAL_MB", "heap_initial_mb", _whole(1, 4096)),
     ("ISOLATE_HEAP_MAX_MB", "heap_max_mb", _whole(8, 4096)),
     ("CPU_TIME_LIMIT_MS", "cpu_time_limit_ms", _whole(0)),
@@ -342,6 +344,9 @@ def _derive(values: dict[str, Any], variables: Mapping[str, str]) -> None:
             f"at most one host for each of the {lanes} lanes is allowed",
         )
     values.setdefault("max_queued", lanes * 10)
+    # A fifth of a tenant's isolates is for what its workers call.
+    isolates = lanes * values.get("max_isolates_per_tenant", 10)
+    values.setdefault("max_concurrent_per_tenant", max(1, isolates * 4 // 5))
     initial, most = values.get("heap_initial_mb", 10), values.get("heap_max_mb", 50)
     if initial > most:
         raise ConfigError(

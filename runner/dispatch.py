@@ -29,10 +29,17 @@ _MAX_REMEMBERED: Final = 10_000
 class Dispatcher:
     """Starts executions on the supervisor's lanes."""
 
-    def __init__(self, supervisor: Supervisor, mode: Mode, wait_timeout_ms: int) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        mode: Mode,
+        wait_timeout_ms: int,
+        isolates_per_tenant: int = 10,
+    ) -> None:
         self._supervisor = supervisor
         self._pinned = mode is Mode.PINNED
         self._wait_timeout_s = wait_timeout_ms / 1000
+        self._isolates_per_tenant = isolates_per_tenant
         self._homes: dict[str, LaneClient] = {}
         self._lanes: tuple[LaneClient, ...] = ()
         self._turn = 0
@@ -86,10 +93,29 @@ class Dispatcher:
         if avoid is not None:
             lanes = tuple(lane for lane in lanes if lane.name != avoid.lane_name) or lanes
         least = self._least_busy(lanes)
-        if not self._pinned or avoid is not None:
-            return least
-        home = self._home(tenant, lanes)
-        return home if len(home.running) <= len(least.running) + _AFFINITY_SLACK else least
+        found = least
+        if self._pinned and avoid is None:
+            home = self._home(tenant, lanes)
+            if len(home.running) <= len(least.running) + _AFFINITY_SLACK:
+                found = home
+        if len(found.running) < self._isolates_per_tenant:
+            return found
+        return self._with_room(tenant, found, lanes)
+
+    def _with_room(
+        self, tenant: str, wanted: LaneClient, lanes: tuple[LaneClient, ...]
+    ) -> LaneClient:
+        """Return a lane where the tenant need not wait for an isolate of its own, the wanted one if possible.
+
+        Whoever waits in a lane while its caller holds an isolate there may wait in vain.
+        """
+        for lane in (wanted, *sorted(lanes, key=lambda lane: len(lane.running))):
+            of_tenant = sum(
+                execution.deployment.tenant == tenant for execution in lane.running.values()
+            )
+            if of_tenant < self._isolates_per_tenant:
+                return lane
+        return wanted
 
     def _least_busy(self, lanes: tuple[LaneClient, ...]) -> LaneClient:
         # Starting at another lane each time spreads what is equally busy.

@@ -124,6 +124,10 @@ class BusyError(RunnerError):
         super().__init__(reason)
 
 
+class OwnLimitError(BusyError):
+    """A worker or its tenant has all that it may have at once: it is not the runner that is overloaded."""
+
+
 class NotResolvedError(RunnerError):
     """A request names no worker that is here; ``status`` is what its client gets."""
 

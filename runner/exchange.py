@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol
 
 from pools.protocol import Outcome, OutcomeKind, Usage
-from runner.errors import BusyError, NotResolvedError
+from runner.errors import BusyError, NotResolvedError, OwnLimitError
 from runner.events.context import NO_CONTEXT
 from runner.execution import Response
 from runner.ingress.answers import Problem, describe
@@ -69,11 +69,11 @@ class Serving:
     expose_errors: bool
     observer: Observer = UNOBSERVED
 
-    async def wait(self, worker: str) -> None:
+    async def wait(self, deployment: Deployment, depth: int) -> None:
         """Enter admission after waiting; see :meth:`Admission.enter`."""
         began = perf_counter()
         try:
-            await self.admission.enter(worker)
+            await self.admission.enter(deployment.tenant, deployment.worker, depth)
         finally:
             self.observer.waited(perf_counter() - began)
 
@@ -207,8 +207,9 @@ class Exchange:
         if not self._finished or (execution is not None and execution.outcome is None):
             return
         if self._entered:
-            assert self._deployment is not None
-            self._serving.admission.leave(self._deployment.worker)
+            deployment = self._deployment
+            assert deployment is not None
+            self._serving.admission.leave(deployment.tenant, deployment.worker, self._context.hops)
         outcome = execution.outcome if execution is not None else None
         line = EventLine(
             method=self._method,
@@ -229,6 +230,8 @@ def problem_of_error(error: NotResolvedError | BusyError) -> Problem:
     """Return what a client is told of a request that did not reach a worker."""
     if isinstance(error, NotResolvedError):
         return Problem(error.status, error.reason)
+    if isinstance(error, OwnLimitError):
+        return Problem(429, error.reason, "ConcurrencyLimit", error.retry_after_s)
     return Problem(503, error.reason, "Overloaded", error.retry_after_s)
 
 

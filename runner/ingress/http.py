@@ -15,6 +15,7 @@ from runner.events.fetch import RequestIds, read_request
 from runner.exchange import Exchange, problem_of_error
 from runner.execution import Response
 from runner.ingress.answers import Problem, check_response, problem_of
+from runner.ingress.patience import Patience
 from runner.streams import ByteStream
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[Any]]
     Send = Callable[[Any], Awaitable[None]]
 
-_WATCH_AFTER_S: Final = 0.02
-"""A client is watched for leaving after one to two times this: most answers are there before."""
 _DRAINING: Final = Problem(503, "the runner is shutting down", "Terminated", 1)
 
 
@@ -56,32 +55,6 @@ class HttpIngress:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await HttpExchange(self, scope, receive, send).run()
-
-
-class Patience:
-    """Tells exchanges whose answer is not there after a moment to watch their client: one timer for all of them."""
-
-    def __init__(self) -> None:
-        self._young: set[HttpExchange] = set()
-        self._old: set[HttpExchange] = set()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def begin(self, exchange: HttpExchange) -> None:
-        self._young.add(exchange)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._sweep)
-
-    def end(self, exchange: HttpExchange) -> None:
-        self._young.discard(exchange)
-        self._old.discard(exchange)
-
-    def _sweep(self) -> None:
-        for exchange in self._old:
-            exchange.watch()
-        self._old, self._young = self._young, set()
-        self._timer = None
-        if self._old:
-            self._timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, self._sweep)
 
 
 class HttpExchange(Exchange):
@@ -157,8 +130,8 @@ class HttpExchange(Exchange):
             ):
                 return self._too_large()
             self._context = serving.observer.begin(request.context(), deployment)
-            if not serving.admission.try_enter(deployment.worker):
-                await serving.wait(deployment.worker)
+            if not serving.admission.try_enter(deployment.tenant, deployment.worker):
+                await serving.wait(deployment, 0)
             self._entered = True
             return await self._execute(request)
         except (NotResolvedError, BusyError) as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pools.protocol import STREAM_WINDOW_BYTES, Mode, Outcome, OutcomeKind, Start, Terminate
-from runner.admission import Admission
+from runner.admission import Admission, AdmissionLimits
 from runner.calls import Calls, Reply
 from runner.dispatch import Dispatcher
 from runner.errors import StreamError
@@ -40,7 +40,9 @@ class Office:
         self.table = WorkerTable(["workers.test"])
         self.table.put(deployment("hello"))
         self.table.put(deployment("other", tenant="u"))
-        self.admission = Admission(10, limits.get("per_worker", 10), 0)
+        self.admission = Admission(
+            AdmissionLimits(per_worker=limits.get("per_worker", 10), wait_timeout_ms=0)
+        )
         serving = Serving(
             self.table,
             self.admission,

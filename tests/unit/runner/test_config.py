@@ -40,6 +40,7 @@ def test_without_any_variable_the_defaults_of_the_contract_hold(tmp_path: Path) 
         ("ISOLATE_QUEUE_TIMEOUT_MS", "9", "isolate_queue_timeout_ms", 9),
         ("MAX_ISOLATES_PER_TENANT", "2", "max_isolates_per_tenant", 2),
         ("MAX_CONCURRENT_PER_WORKER", "4", "max_concurrent_per_worker", 4),
+        ("MAX_CONCURRENT_PER_TENANT", "5", "max_concurrent_per_tenant", 5),
         ("ISOLATE_HEAP_MAX_MB", "128", "heap_max_mb", 128),
         ("CPU_TIME_LIMIT_MS", "0", "cpu_time_limit_ms", 0),
         ("WALL_CLOCK_TIMEOUT_MS", "250", "wall_clock_timeout_ms", 250),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pools.protocol import Mode, Outcome, OutcomeKind, Start, Terminate
-from runner.admission import Admission
+from runner.admission import Admission, AdmissionLimits
 from runner.config import Address
 from runner.dispatch import Dispatcher
 from runner.drain import drain
@@ -80,7 +80,13 @@ class Site:
         self.table = WorkerTable(["workers.test"], Pages("http://127.0.0.1:1", "workers.test"))
         self.table.put(deployment("hello"))
         self.lanes = Lanes(*benches)
-        self.admission = Admission(limits.get("total", 10), limits.get("per_worker", 10), 0)
+        self.admission = Admission(
+            AdmissionLimits(
+                per_worker=limits.get("per_worker", 10),
+                waiting=limits.get("waiting", 10),
+                wait_timeout_ms=0,
+            )
+        )
         self.serving = Serving(
             self.table,
             self.admission,
@@ -359,8 +365,8 @@ async def test_an_unsafe_request_is_not_tried_again() -> None:
         assert answer.headers["x-termination-reason"] == "HostLost"
 
 
-async def test_too_many_at_once_are_sent_away() -> None:
-    async with site(total=1) as http:
+async def test_too_many_who_wait_are_sent_away() -> None:
+    async with site(per_worker=1, waiting=0) as http:
         http.lane.on_start = quiet
         _, writer = await http.open()
         writer.write(b"GET / HTTP/1.1\r\nhost: hello.workers.test\r\n\r\n")
@@ -369,6 +375,21 @@ async def test_too_many_at_once_are_sent_away() -> None:
         assert answer.status == 503
         assert answer.headers["retry-after"] == "1"
         assert answer.headers["x-termination-reason"] == "Overloaded"
+        http.lane.turn(1, HELLO, outcome=OK)
+        await http.journal.next()
+        writer.close()
+
+
+async def test_a_worker_that_has_all_it_may_have_is_no_overload() -> None:
+    async with site(per_worker=1) as http:
+        http.lane.on_start = quiet
+        _, writer = await http.open()
+        writer.write(b"GET / HTTP/1.1\r\nhost: hello.workers.test\r\n\r\n")
+        await http.lane.wait_for(lambda: http.lane.got(Start))
+        answer = await http.get()
+        assert answer.status == 429
+        assert answer.headers["retry-after"] == "1"
+        assert answer.headers["x-termination-reason"] == "ConcurrencyLimit"
         http.lane.turn(1, HELLO, outcome=OK)
         await http.journal.next()
         writer.close()

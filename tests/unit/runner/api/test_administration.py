@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from pools.protocol import LaneStats
-from runner.admission import Admission
+from runner.admission import Admission, AdmissionLimits
 from runner.api.administration import Administration
 
 
@@ -18,7 +18,7 @@ def administration(*stats: LaneStats, told: list[str] | None = None) -> Administ
     )
     end = told if told is not None else []
     return Administration(
-        supervisor, Admission(10, 10, 10), "PINNED", lambda: "ready", lambda: end.append("drain")
+        supervisor, Admission(AdmissionLimits()), "PINNED", lambda: "ready", lambda: end.append("drain")
     )
 
 
