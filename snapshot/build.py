@@ -17,9 +17,9 @@ from typing import Final
 import msgspec
 
 from pools.errors import EngineError
+from pools.v8 import blob as recipe
 from pools.v8 import engine as v8_engine
 from pools.v8.abi import STPYV8_VERSION
-from pools.v8.blob import create_blob
 from pools.v8.natives import NAMES
 from pools.v8.parcel import Parcel, pack
 from snapshot.bundle import Bundle, read_bundle
@@ -40,6 +40,7 @@ def identity_of(bundle: Bundle, flags: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     for part in (STPYV8_VERSION, *flags, *NAMES, bundle.core, bundle.warm_up):
         digest.update(part.encode() + b"\0")
+    digest.update(Path(recipe.__file__).read_bytes())
     for name, text in sorted(bundle.rare.items()):
         digest.update(name.encode() + b"\0" + text.encode() + b"\0")
     return digest.hexdigest()[:32]
@@ -159,7 +160,9 @@ def _write(path: Path, flags: tuple[str, ...]) -> None:
     bundle = read_bundle()
     scripts = {name: text.encode() for name, text in bundle.rare.items()}
     blob = pack(
-        Parcel(create_blob(v8_engine.start(flags, None), bundle.core, bundle.warm_up), scripts)
+        Parcel(
+            recipe.create_blob(v8_engine.start(flags, None), bundle.core, bundle.warm_up), scripts
+        )
     )
     header = msgspec.msgpack.encode(
         _Header(identity_of(bundle, flags), hashlib.sha256(blob).digest(), len(blob))

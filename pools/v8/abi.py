@@ -387,6 +387,7 @@ class Abi:
         self.context_embedder_fields = bind(
             quick, "_ZN2v87Context29GetNumberOfEmbedderDataFieldsEv", c.c_uint32, Ptr
         )
+        self.context_extras = bind(quick, "_ZN2v87Context22GetExtrasBindingObjectEv", Ptr, Ptr)
         self.context_embedder_data = bind(
             quick, "_ZN2v87Context19SlowGetEmbedderDataEi", Ptr, Ptr, c.c_int
         )

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pools.v8.engine import Engine
 
 _SNAPSHOT_CREATOR_BYTES = 64
+_DROP_EXTRAS = """(function (extras) {
+  for (const name of ['console', 'isTraceCategoryEnabled', 'trace']) delete extras[name];
+  return true;
+})"""
 """``v8::SnapshotCreator`` is one pointer; the wheel has no debug information on it, so there is room to spare."""
 
 
@@ -86,6 +90,7 @@ class _Creator:
 
     def _bear(self, creator: c.Array[c.c_char], core: str) -> None:
         self._install_library_features()
+        self._drop_extras()
         dispatch = self._checked(self._run_core(core))
         self._abi.context_set_embedder_data(self._context, DISPATCH_SLOT, dispatch)
         none = v8.NO_CALLBACK
@@ -109,6 +114,12 @@ class _Creator:
             isolate_=self._isolate, result_=self._context, native_context_=self._context
         )
         self._abi.install_library_features(c.addressof(genesis))
+
+    def _drop_extras(self) -> None:
+        """Let go of a console and of tracing that V8 offers to embedders: every context would get them."""
+        drop = self._checked(self._evaluate(_DROP_EXTRAS, "isolane:extras"))
+        arguments = (c.c_uint64 * 1)(self._abi.context_extras(self._context))
+        self._checked(self._abi.function_call(drop, self._context, drop, 1, c.addressof(arguments)))
 
     def _run_core(self, core: str) -> int:
         abi = self._abi

@@ -56,6 +56,30 @@ const stands = {
   },
 };
 
+/**
+ * Names of built-ins become places in a list: `plain('Array')` of src/primordials.js becomes `plain(1)`, and
+ * src/core/raw.js is told which name has which place.
+ */
+const primordials = {
+  name: 'primordials',
+  setup(it) {
+    const path = join(root, 'src', 'primordials.js');
+    const source = fs.existsSync(path) ? fs.readFileSync(path, 'utf8') : '';
+    const names = [
+      ...new Set([...source.matchAll(/(?:plain|method)\('(\w+)'\)/g)].map(it => it[1])),
+    ];
+    const placed = source.replace(
+      /(plain|method)\('(\w+)'\)/g,
+      (_, how, name) => `${how}(${names.indexOf(name)})`,
+    );
+    it.onLoad({ filter: /[/\\]src[/\\]primordials\.js$/ }, () => ({ contents: placed }));
+    it.onResolve({ filter: /^isolane:raw-names$/ }, ({ path }) => ({ path, namespace: 'isolane' }));
+    it.onLoad({ filter: /./, namespace: 'isolane' }, () => ({
+      contents: `export const names = ${JSON.stringify(names)}`,
+    }));
+  },
+};
+
 function options(source) {
   return {
     format: 'esm',
@@ -77,7 +101,7 @@ function options(source) {
     minifyWhitespace: true,
     minifySyntax: true,
     minifyIdentifiers: true,
-    plugins: [stands.plugin],
+    plugins: [primordials, stands.plugin],
     legalComments: 'none',
     logLevel: 'warning',
   };

@@ -1,7 +1,7 @@
 // Chunks: parts of the web platform that are made when they are first wanted. Their code is in the
 // snapshot, but belongs to the isolate; only what was made of it costs a context anything.
 
-import { defineProperty, evaluate } from '../primordials.js';
+import { defineProperty, evaluate, stringIndexOf, stringSlice } from '../primordials.js';
 
 /** What each chunk that was loaded exports, by its name. */
 export const made = { __proto__: null };
@@ -16,9 +16,11 @@ function rare(name) {
   return evaluate(natives.source(name));
 }
 
-/** Makes an accessor of the global object what it stands for: the value assigned, or that of its chunk. */
-function reveal(chunk, name, assigned) {
-  const value = arguments.length === 3 ? assigned : use(chunk)[name];
+/** Makes the accessor that `this` names what it stands for: the value assigned, or that of its chunk. */
+function reveal(assigned) {
+  const space = stringIndexOf(this, ' ');
+  const name = stringSlice(this, space + 1);
+  const value = arguments.length === 1 ? assigned : use(stringSlice(this, 0, space))[name];
   // It stays as enumerable as it is.
   defineProperty(globalThis, name, { __proto__: null, value, writable: true });
   return value;
@@ -26,11 +28,12 @@ function reveal(chunk, name, assigned) {
 
 /**
  * Gives the global object a property that becomes a plain one, of the value that chunk `chunk` exports
- * under the same name, when it is first read. One bound function is getter and setter: whatever is in the
- * snapshot is paid for by every context, a closure more than a bound function.
+ * under the same name, when it is first read. One bound function is getter and setter, and what it has to know is
+ * bound as its `this`: whatever is in the snapshot is paid for by every context, a closure more than a bound
+ * function, and bound arguments are an array of their own.
  */
 export function defineLazy(chunk, name, enumerable) {
-  const accessor = reveal.bind(undefined, chunk, name);
+  const accessor = reveal.bind(`${chunk} ${name}`);
   defineProperty(globalThis, name, {
     __proto__: null,
     get: accessor,

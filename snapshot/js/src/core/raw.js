@@ -1,6 +1,8 @@
 // The built-ins as they were born. Runs when the snapshot is made, before there is any tenant code
 // that could patch them; `primordials.js` gives them names.
 
+import { names } from 'isolane:raw-names';
+
 const ArrayProto = Array.prototype;
 const BufferProto = ArrayBuffer.prototype;
 const DateProto = Date.prototype;
@@ -16,7 +18,7 @@ const ViewProto = DataView.prototype;
 
 const getter = (object, name) => Object.getOwnPropertyDescriptor(object, name).get;
 
-core.raw = {
+const born = {
   __proto__: null,
   // `uncurry(method)` is `(self, ...args) => method.call(self, ...args)`, looking nothing up when it is called.
   uncurry: FunctionProto.bind.bind(FunctionProto.call),
@@ -139,3 +141,11 @@ core.raw = {
   WeakSetAdd: WeakSet.prototype.add,
   WeakSetHas: WeakSet.prototype.has,
 };
+
+// No closure may see `born`: it would keep it alive.
+core.raw = [];
+for (const name of names) {
+  if (born[name] === undefined) throw new Error(`primordials.js names ${name}: add it to raw.js`);
+  core.raw.push(born[name]);
+}
+core.raw = core.raw.slice();

@@ -8,18 +8,25 @@ import {
   arrayBufferByteLength,
   arrayBufferSlice,
   arrayBufferTransfer,
+  BigInt64Array,
   bigIntValueOf,
+  BigUint64Array,
   booleanValueOf,
   DataView,
-  Date,
   dataViewBuffer,
   dataViewByteLength,
   dataViewByteOffset,
+  Date,
   dateGetTime,
   defineProperty,
   Error,
   EvalError,
+  Float32Array,
+  Float64Array,
   getOwnPropertyDescriptor,
+  Int16Array,
+  Int32Array,
+  Int8Array,
   Map,
   mapForEach,
   mapGet,
@@ -34,16 +41,20 @@ import {
   regExpFlags,
   regExpSource,
   Set,
-  SyntaxError,
   setAdd,
   setForEach,
   String,
   stringValueOf,
-  TypeError,
+  SyntaxError,
   typedArrayBuffer,
   typedArrayByteOffset,
   typedArrayLength,
   typedArrayTag,
+  TypeError,
+  Uint16Array,
+  Uint32Array,
+  Uint8Array,
+  Uint8ClampedArray,
   URIError,
 } from '../primordials.js';
 import { isOpaque, kindOfObject } from '../inspect/kinds.js';
@@ -66,23 +77,20 @@ const errors = {
   URIError,
 };
 
-const views = { __proto__: null };
-for (const name of [
-  'Int8Array',
-  'Uint8Array',
-  'Uint8ClampedArray',
-  'Int16Array',
-  'Uint16Array',
-  'Int32Array',
-  'Uint32Array',
-  'Float16Array',
-  'Float32Array',
-  'Float64Array',
-  'BigInt64Array',
-  'BigUint64Array',
-]) {
-  views[name] = core.raw[name];
-}
+const views = {
+  __proto__: null,
+  BigInt64Array,
+  BigUint64Array,
+  Float32Array,
+  Float64Array,
+  Int16Array,
+  Int32Array,
+  Int8Array,
+  Uint16Array,
+  Uint32Array,
+  Uint8Array,
+  Uint8ClampedArray,
+};
 
 function define(object, key, value) {
   defineProperty(object, key, {
