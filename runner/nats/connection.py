@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -128,6 +128,31 @@ class Bus:
         except errors.Error as error:
             raise NatsUnavailableError(self.place, f"{error}") from error
 
+    async def leave(self, subscription: Subscription) -> None:
+        """End a subscription, once all that the server sent for it was taken."""
+        try:
+            if self.connected:
+                await subscription.drain()  # type: ignore[no-untyped-call]
+            else:
+                await subscription.unsubscribe()
+        except (errors.Error, OSError) as error:
+            if not self.client.is_closed:
+                _log.warning("NATS: leaving %s: %s", subscription.subject, _words(error))
+
+    async def flush(self) -> None:
+        """Wait until the server has taken what was published.
+
+        Raises
+        ------
+        NatsUnavailableError
+            It has not within ten seconds.
+
+        """
+        try:
+            await self.client.flush()
+        except (errors.Error, OSError) as error:
+            raise NatsUnavailableError(self.place, _words(error)) from error
+
     # --- the way in and out ---------------------------------------------------------------------------------------
 
     async def open(self) -> None:
@@ -180,7 +205,8 @@ class Bus:
         except (errors.Error, OSError) as error:
             _log.warning("NATS: the connection could not be drained: %s", _words(error))
         finally:
-            await client.close()
+            with suppress(OSError):
+                await client.close()
 
     def _wait_s(self) -> float:
         wait_s = min(_FIRST_WAIT_S * 2.0 ** min(self._attempts, 16), _LONGEST_WAIT_S)
