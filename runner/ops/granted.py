@@ -29,4 +29,5 @@ def granted(call: OpCall, name: str, kind: type[B]) -> B:
     if not isinstance(binding, kind):
         tag = kind.__struct_config__.tag
         raise OpError("TypeError", f"this worker has no {tag} binding {name[:64]!r}")
+    call.note("isolane.binding", name)
     return binding

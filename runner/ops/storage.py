@@ -113,6 +113,7 @@ class Storage:
     async def __call__(self, call: OpCall) -> None:
         asked = call.args(Asked)
         bucket = Bucket(self._transport, granted(call, asked.binding, StorageBinding))
+        call.note("db.operation.name", asked.action[:64])
         match asked.action:
             case "fetch":
                 await _fetch(call, bucket, call.args(Fetch))
