@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+CHANNEL: Final = "cron_update"
+"""Where the database tells that ``crons`` was changed."""
 PLACES: Final = 256
 """Events that one runner has in its hands; the others stay due."""
 MOST_OPEN: Final = 10

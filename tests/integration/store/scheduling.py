@@ -37,6 +37,8 @@ class HandClock:
 
     def __init__(self, now: datetime = NOON) -> None:
         self._now = now
+        self.waits = 0
+        """How often somebody began to wait."""
         self._waiting: list[tuple[datetime, asyncio.Event]] = []
         self._watching: list[tuple[Callable[[], Any], asyncio.Future[None]]] = []
 
@@ -50,6 +52,7 @@ class HandClock:
                 passed.set()
 
     async def wait(self, event: asyncio.Event, timeout_s: float) -> None:
+        self.waits += 1
         passed = asyncio.Event()
         if timeout_s <= 0:
             passed.set()
@@ -159,7 +162,8 @@ class Runner:
             expose_errors=True,
         )
         self.ledger = Ledger(self.url)
-        self.scheduler = Scheduler(self.ledger, ScheduledRuns(serving), self.clock, 1)
+        self.runs = ScheduledRuns(serving)
+        self.scheduler = Scheduler(self.ledger, self.runs, self.clock, 1)
         self.task = asyncio.create_task(self.scheduler.run())
         return self
 

@@ -11,8 +11,8 @@ import pytest
 from pools.protocol import ErrorInfo, Outcome, OutcomeKind
 from runner.errors import NotResolvedError
 from runner.schedules.clock import SystemClock
-from runner.schedules.scheduler import MAX_ATTEMPTS, MOST_OPEN
-from runner.schedules.wakeups import listen
+from runner.schedules.scheduler import CHANNEL, MAX_ATTEMPTS, MOST_OPEN
+from runner.store.listener import ChangeListener
 from runner.store.pool import connect
 from tests.integration.store.conftest import Rows
 from tests.integration.store.scheduling import NOON, HandClock, Runner
@@ -347,13 +347,15 @@ async def test_a_change_wakes_the_scheduler_and_the_clock_is_met(
                 ran.set()
 
         runner.bench.lane.on_start = on_start
-        listener = asyncio.create_task(listen(database, runner.scheduler.notice))
-        # The first look finds nothing.
-        while runner.scheduler._look_at <= clock.now():
-            await asyncio.sleep(0)
-        await add_cron(connection, "* * * * * *")
-        async with asyncio.timeout(4):
-            await ran.wait()
-        listener.cancel()
-        await asyncio.wait([listener])
+
+        def notice(_: str = "") -> None:
+            runner.scheduler.notice()
+
+        async with ChangeListener(database, CHANNEL, notice, notice):
+            # The first look finds nothing.
+            while runner.scheduler._look_at <= clock.now():
+                await asyncio.sleep(0)
+            await add_cron(connection, "* * * * * *")
+            async with asyncio.timeout(4):
+                await ran.wait()
     assert 0 <= min(late) < 0.25, late
