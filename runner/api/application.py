@@ -14,9 +14,19 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 
 from runner.api.endpoint import Endpoint, Raw
-from runner.api.errors import ApiError, invalid, unavailable
+from runner.api.errors import ApiError, conflict, invalid, unavailable
 from runner.api.openapi import describe
-from runner.errors import BusyError, DatabaseUnavailableError, DeploymentError, RunnerError
+from runner.errors import (
+    BusyError,
+    ConflictError,
+    CronError,
+    DatabaseUnavailableError,
+    DeploymentError,
+    NotFoundError,
+    RefusedError,
+    RunnerError,
+    TenantLimitError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -140,6 +150,8 @@ def _answer_error(error: Exception) -> Response:
 
 
 def _as_api_error(error: Exception) -> ApiError:
+    import psycopg
+    from psycopg_pool import PoolTimeout
     from starlette.exceptions import HTTPException
 
     match error:
@@ -151,23 +163,24 @@ def _as_api_error(error: Exception) -> ApiError:
             return ApiError(error.status_code, error.detail.lower(), advice=advice, headers=allow)
         case ClientDisconnect():
             return ApiError(400, "the body is not complete")
-        case DeploymentError():
+        case NotFoundError():
+            return ApiError(404, str(error))
+        case TenantLimitError():
+            advice = "remove one, or raise the limit: PATCH /v1/tenants/NAME"
+            return ApiError(409, str(error), reason="limit", advice=advice)
+        case ConflictError():
+            return conflict(str(error))
+        case RefusedError() | DeploymentError() | CronError():
             return invalid(str(error))
         case DatabaseUnavailableError() | BusyError():
             return unavailable(str(error))
         case RunnerError():
             _log.error("the API could not do as asked: %s", error)
             return ApiError(500, str(error), advice="the runner's log may say more")
-        case _ if is_database_gone(error):
+        case psycopg.DataError():
+            return invalid(f"the database refuses it: {error.diag.message_primary}")
+        case psycopg.OperationalError() | PoolTimeout():
             return unavailable("the database can not be reached")
         case _:
             _log.exception("the API failed", exc_info=error)
             return ApiError(500, "the runner failed", advice="its log says how")
-
-
-def is_database_gone(error: Exception) -> bool:
-    """Tell whether an error of the driver means that there is no database now."""
-    import psycopg
-    from psycopg_pool import PoolTimeout
-
-    return isinstance(error, psycopg.OperationalError | PoolTimeout)
