@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Final
 
 from pools.protocol import Mode
 from runner.admission import Admission, AdmissionLimits
@@ -16,10 +16,11 @@ from runner.snapshots import open_snapshot, read_strip_tool
 from runner.supervisor import Supervisor
 from runner.telemetry.observer import UNOBSERVED
 from runner.typescript import TypeStripper
+from runner.world import World
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
     from typing import Self
 
     from runner.api.listener import ControlListener
@@ -31,42 +32,16 @@ if TYPE_CHECKING:
     from runner.ingress.server import HttpServer
     from runner.journal import Journal
     from runner.lifecycle import Signals
-    from runner.ops.fetch import Fetch
-    from runner.ops.registry import OpCall
+    from runner.nats.connection import Bus
+    from runner.nats.fetch import NatsIngress
+    from runner.nats.gateway import GatewayServer
     from runner.spawn import HostProcess
+    from runner.store.kv_purge import KvPurge
+    from runner.store.pool import Pool
     from runner.telemetry.observer import Observer
     from runner.telemetry.service import Telemetry
 
-
-class LazyFetch:
-    """Imports the HTTP client and opens its pool with the first op: many runs need neither."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._fetch: Fetch | None = None
-
-    def open(self) -> Fetch:
-        if self._fetch is None:
-            from importlib.metadata import version
-
-            from runner.ops.addresses import AddressPolicy
-            from runner.ops.fetch import Fetch
-
-            settings = self._settings
-            policy = AddressPolicy(
-                allow_all=settings.fetch_allow_private_network,
-                allowed=settings.fetch_allowed_networks,
-            )
-            agent = f"Isolane/{version('isolane')}"
-            self._fetch = Fetch(policy, settings.http_pool_max_idle_per_host, agent)
-        return self._fetch
-
-    async def __call__(self, call: OpCall) -> None:
-        await self.open()(call)
-
-    async def close(self) -> None:
-        if self._fetch is not None:
-            await self._fetch.close()
+_MARGIN_MS: Final = 2000
 
 
 def _admission_limits(settings: Settings) -> AdmissionLimits:
@@ -97,8 +72,9 @@ class Runner:
         self.settings = settings
         self.journal = journal
         self.observer = observer
-        self.fetch = LazyFetch(settings)
-        self.ops = Ops({"fetch": self.fetch}, settings.op_limits, observer)
+        self.world = World(settings)
+        self.fetch = self.world.fetch
+        self.ops = Ops(self.world.handlers(), settings.op_limits, observer)
         self.caches = CodeCaches(settings.code_cache_entries, settings.code_cache_bytes)
         self.supervisor = Supervisor(settings, lambda: open_snapshot(settings), self._make_lane)
         self.dispatcher = Dispatcher(
@@ -153,7 +129,7 @@ class Runner:
 
         """
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.fetch.close)
+            stack.push_async_callback(self.world.close)
             stack.push_async_callback(self.ops.close)
             stack.push_async_callback(self.supervisor.close)
             await self.supervisor.start(self._started)
@@ -175,6 +151,78 @@ def make_http(
     return HttpServer(HttpIngress(calls.serving, front, TrustedProxies(trusted_proxies)), sock)
 
 
+@asynccontextmanager
+async def serve_nats(bus: Bus, calls: Calls) -> AsyncIterator[NatsIngress]:
+    """Serve requests from NATS, and say so there; whoever opens this stops accepting before it drains.
+
+    Raises
+    ------
+    NatsUnavailableError
+        The connection is closed.
+
+    """
+    from importlib.metadata import version
+
+    from runner.nats.fetch import GROUP, SUBJECTS, NatsIngress
+    from runner.nats.micro import MicroService
+
+    instance = bus.client.new_inbox().rpartition(".")[2]
+    service = MicroService(bus, version("isolane"), SUBJECTS, GROUP, instance)
+    ingress = NatsIngress(bus, calls, service)
+    await ingress.start()
+    await service.start()
+    await bus.publish("boot", b"0")
+    try:
+        yield ingress
+    finally:
+        await service.close()
+        await ingress.close()
+
+
+@asynccontextmanager
+async def open_gateway(
+    settings: Settings, bus: Bus, journal: Journal, sock: socket.socket
+) -> AsyncIterator[GatewayServer]:
+    """Serve HTTP on a listening socket, with the runners at the other side of the bus.
+
+    Raises
+    ------
+    NatsUnavailableError
+        The connection is closed.
+
+    """
+    from runner.ingress.proxies import TrustedProxies
+    from runner.ingress.server import HttpServer
+    from runner.nats.gateway import Gateway, GatewayServer
+    from runner.nats.requester import Requester
+
+    # A runner says itself when its limits are reached: this is for one that says nothing.
+    limit_ms = settings.wall_clock_timeout_ms
+    timeout_ms = limit_ms + settings.worker_wait_timeout_ms + _MARGIN_MS if limit_ms else 0
+    requester = Requester(bus, timeout_ms / 1000)
+    gateway = Gateway(
+        requester,
+        TrustedProxies(settings.trusted_proxies),
+        journal,
+        settings.worker_domains,
+        settings.max_request_body_bytes,
+    )
+    server = GatewayServer(gateway, HttpServer(gateway, sock))
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.close()
+
+
+def make_kv_purge(pool: Pool) -> KvPurge:
+    """Return the duty that deletes expired keys, to be started and stopped with the pool."""
+    from runner.store.kv import KvStore
+    from runner.store.kv_purge import KvPurge
+
+    return KvPurge(KvStore(pool))
+
+
 def make_telemetry(settings: Settings) -> Telemetry:
     """Return what counts, and traces if it is set; its observer is for the runner."""
     from runner.telemetry.service import Telemetry
@@ -182,11 +230,13 @@ def make_telemetry(settings: Settings) -> Telemetry:
     return Telemetry(settings)
 
 
-def watch_runner(telemetry: Telemetry, runner: Runner) -> None:
-    """Have the runner's parts among the metrics."""
+def make_metrics(control: ControlListener, telemetry: Telemetry, runner: Runner) -> None:
+    """Serve the metrics, with those of the runner's parts among them."""
+    from runner.api.metrics import metrics_endpoint
     from runner.telemetry.gauges import RunnerGauges
 
     telemetry.watch(RunnerGauges(runner.supervisor, runner.admission, runner.caches))
+    control.add([metrics_endpoint(telemetry.render)])
 
 
 def make_control(control: ControlListener, runner: Runner, signals: Signals) -> None:

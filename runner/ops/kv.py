@@ -69,11 +69,12 @@ class Kv:
     async def __call__(self, call: OpCall) -> None:
         args: _Args = call.args(_Args)  # type: ignore[arg-type]
         namespace = granted(call, args.binding, KvBinding).namespace
+        call.note("db.operation.name", f"{args.__struct_config__.tag}")
         try:
             call.resolve(await self._act(namespace, args))
-        except psycopg.OperationalError as error:
-            if isinstance(error, psycopg.errors.StatementTooComplex):
-                raise OpError("RangeError", "KV: the value is nested too deeply") from None
+        except psycopg.errors.StatementTooComplex:
+            raise OpError("RangeError", "KV: the value is nested too deeply") from None
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise OpError(
                 "Error", "KV is not available: the database can not be reached"
             ) from error

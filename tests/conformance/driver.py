@@ -100,12 +100,14 @@ class LaneUnderTest:
         *,
         main: str = "main.js",
         env: dict[str, Any] | None = None,
+        bindings: dict[str, str] | None = None,
         caches: dict[str, bytes] | None = None,
     ) -> str:
         """Send a deployment; a text is its only module."""
         files = {main: source} if isinstance(source, str) else source
         key = f"deployment-{time.monotonic_ns()}"
-        values = json.dumps({"vars": env or {}}).encode()
+        given = {"bindings": bindings} if bindings else {}
+        values = json.dumps({"vars": env or {}, **given}).encode()
         self._send(Deploy(key, main, files, values, caches or {}))
         return key
 
@@ -160,7 +162,9 @@ class LaneUnderTest:
 
     def run(self, source: str | dict[str, str], payload: Any = None, **options: Any) -> Result:
         """Deploy, run one task, and return its result."""
-        deploy = {key: options.pop(key) for key in ("main", "env", "caches") if key in options}
+        deploy = {
+            key: options.pop(key) for key in ("main", "env", "bindings", "caches") if key in options
+        }
         key = self.deploy(source, **deploy)
         return self.until(self.start(key, {"type": "task", "payload": payload}, **options))
 

@@ -1,0 +1,148 @@
+"""The composition root's part for ops: what workers reach of the world, each made when the first op wants it.
+
+``isolane run`` passes here: nothing heavy is imported before it is needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import OpError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import TypeAlias
+
+    from runner.bindings import StorageBinding
+    from runner.config import Settings
+    from runner.ops.addresses import AddressPolicy
+    from runner.ops.assets import Assets
+    from runner.ops.fetch import Fetch
+    from runner.ops.kv import Kv
+    from runner.ops.registry import OpCall
+    from runner.ops.storage import Storage
+    from runner.ops.transport import GuardedTransport
+    from runner.s3.bucket import Bucket
+    from runner.store.pool import Pool
+
+    Handler: TypeAlias = Callable[[OpCall], Coroutine[Any, Any, None]]
+
+
+class World:
+    """The handlers of ops, and what they share."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.pool: Pool | None = None
+        """PostgreSQL, from when it is there: who opens it sets it."""
+        self.fetch = LazyFetch(settings)
+        self.buckets = LazyBuckets(settings)
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "fetch": self.fetch,
+            "kv": LazyOp(self._make_kv),
+            "storage": LazyOp(self.buckets.make_storage),
+            "assets": LazyOp(self.buckets.make_assets),
+        }
+
+    def _make_kv(self) -> Kv:
+        from runner.ops.kv import Kv
+        from runner.store.kv import KvStore
+
+        return Kv(KvStore(self._pool_for("KV")))
+
+    def _pool_for(self, what: str) -> Pool:
+        if self.pool is None:
+            raise OpError("Error", f"{what} is not available: this runner has no database")
+        return self.pool
+
+    async def close(self) -> None:
+        await self.buckets.close()
+        await self.fetch.close()
+
+
+class LazyOp:
+    """A handler that is made with the first op."""
+
+    def __init__(self, make: Callable[[], Handler]) -> None:
+        self._make = make
+        self._handler: Handler | None = None
+
+    async def __call__(self, call: OpCall) -> None:
+        if self._handler is None:
+            self._handler = self._make()
+        await self._handler(call)
+
+
+class LazyFetch:
+    """Imports the HTTP client and opens its pool with the first op: many runs need neither."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._fetch: Fetch | None = None
+
+    def open(self) -> Fetch:
+        if self._fetch is None:
+            from importlib.metadata import version
+
+            from runner.ops.fetch import Fetch
+
+            agent = f"Isolane/{version('isolane')}"
+            policy = address_policy(self._settings)
+            self._fetch = Fetch(policy, self._settings.http_pool_max_idle_per_host, agent)
+        return self._fetch
+
+    async def __call__(self, call: OpCall) -> None:
+        await self.open()(call)
+
+    async def close(self) -> None:
+        if self._fetch is not None:
+            await self._fetch.close()
+
+
+class LazyBuckets:
+    """Object storage for the ops that reach it: one set of connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._storage: Storage | None = None
+        self._transport: GuardedTransport | None = None
+
+    def make_storage(self) -> Storage:
+        from runner.ops.storage import Storage
+
+        self._storage = Storage(self._connections())
+        return self._storage
+
+    def make_assets(self) -> Assets:
+        from runner.ops.assets import Assets
+
+        return Assets(self.open)
+
+    def open(self, binding: StorageBinding) -> Bucket:
+        """Return where a binding leads; raises OpError when it names no place."""
+        from runner.s3.bucket import Bucket
+
+        return Bucket(self._connections(), binding)
+
+    def _connections(self) -> GuardedTransport:
+        if self._transport is None:
+            from runner.ops.transport import GuardedTransport
+
+            idle = self._settings.http_pool_max_idle_per_host
+            self._transport = GuardedTransport(address_policy(self._settings), idle)
+        return self._transport
+
+    async def close(self) -> None:
+        if self._storage is not None:
+            await self._storage.close()
+        elif self._transport is not None:
+            await self._transport.aclose()
+
+
+def address_policy(settings: Settings) -> AddressPolicy:
+    from runner.ops.addresses import AddressPolicy
+
+    return AddressPolicy(
+        allow_all=settings.fetch_allow_private_network, allowed=settings.fetch_allowed_networks
+    )
