@@ -27,6 +27,8 @@ SET limit_workers = coalesce(%(workers)s, limit_workers),
 WHERE id = %(id)s;
 
 -- name: delete_tenant
+-- Environments do not go with their tenant by themselves.
+WITH environments AS (DELETE FROM environments WHERE user_id = %(id)s)
 DELETE FROM users WHERE id = %(id)s;
 
 -- name: lock_limits

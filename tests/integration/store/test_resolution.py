@@ -8,12 +8,14 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from runner.store.named_queries import load_queries
-
 if TYPE_CHECKING:
     from tests.integration.store.conftest import Rows
 
-RESOLVE = load_queries("resolution")["resolve_request"]
+RESOLVE = """
+SELECT worker_id, project_id, backend_type::text, assets_storage_id, priority
+FROM resolve_worker_from_request(%(host)s::text, %(worker_id)s::uuid, %(worker_name)s::text, %(path)s::text)
+WHERE coalesce(worker_id, project_id) IS NOT NULL
+"""
 
 
 class Found(NamedTuple):
@@ -30,11 +32,10 @@ async def resolve(
     host: str | None = None,
     number: UUID | None = None,
     name: str | None = None,
-    host_name: str | None = None,
     path: str = "/",
 ) -> Found | None:
     values = {"host": host, "worker_id": number, "worker_name": name, "path": path}
-    cursor = await rows.connection.execute(RESOLVE, values | {"host_name": host_name})
+    cursor = await rows.connection.execute(RESOLVE, values)
     row = await cursor.fetchone()
     return Found(*row) if row else None
 
@@ -57,17 +58,13 @@ async def add_route(
 async def test_id_wins_over_name_and_name_over_host(rows: Rows) -> None:
     """What is given first decides, also when it is wrong: nothing falls through."""
     user = await rows.user()
-    by_id, by_name, by_domain, by_host = [
-        await rows.worker(user, name) for name in ("a", "b", "c", "d")
-    ]
+    by_id, by_name, by_domain = [await rows.worker(user, name) for name in ("a", "b", "c")]
     await add_domain(rows, user, "shop.example", by_domain)
-    given = {"host": "shop.example", "host_name": "d", "name": "b", "number": by_id}
-    assert await resolve(rows, **given) == Found(by_id)  # type: ignore[arg-type]
-    assert await resolve(rows, host="shop.example", host_name="d", name="b") == Found(by_name)
-    assert await resolve(rows, host="shop.example", host_name="d") == Found(by_domain)
-    assert await resolve(rows, host="d.workers.rocks", host_name="d") == Found(by_host)
+    assert await resolve(rows, host="shop.example", name="b", number=by_id) == Found(by_id)
+    assert await resolve(rows, host="shop.example", name="b") == Found(by_name)
+    assert await resolve(rows, host="shop.example") == Found(by_domain)
     assert await resolve(rows, host="shop.example", name="b", number=uuid4()) is None
-    assert await resolve(rows, host="shop.example", host_name="d", name="nobody") is None
+    assert await resolve(rows, host="shop.example", name="nobody") is None
     assert await resolve(rows, host="elsewhere.example") is None
     assert await resolve(rows) is None
 

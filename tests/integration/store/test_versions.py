@@ -202,3 +202,14 @@ async def test_a_cut_connection_is_an_unavailable_database(store: Store) -> None
             await session.tenants._statements.connection.execute(
                 "SELECT pg_terminate_backend(pg_backend_pid())"
             )
+
+
+async def test_a_tenant_goes_with_all_it_has(store: Store) -> None:
+    async with store.session() as session:
+        tenant, worker = await make(session)
+        await session.versions.store(tenant, worker, ONE)
+        await session.environments.of_worker(tenant, worker, "hello")
+        await session.tenants.delete(tenant)
+        assert await session.workers.all() == []
+        with pytest.raises(NotFoundError):
+            await session.tenants.delete(tenant)

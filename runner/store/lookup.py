@@ -1,0 +1,167 @@
+"""The questions that resolution asks the database. Must not know what is remembered of the answers."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import msgspec
+
+from runner.errors import DatabaseUnavailableError
+from runner.store.database import Database
+from runner.store.versions import CodeRow, FileRow, code_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from runner.store.database import Statements
+    from runner.store.pool import Pool
+    from runner.store.versions import Code
+
+_WITHIN_S: Final = 5.0
+"""How long a request may wait for the database."""
+
+
+class TargetRow(msgspec.Struct, frozen=True):
+    """What a name or a host leads to: a worker, or a project."""
+
+    worker: UUID | None
+    project: UUID | None
+
+
+class RouteRow(msgspec.Struct, frozen=True):
+    """A route of a project; no worker: its files."""
+
+    pattern: str
+    backend: str
+    worker: UUID | None
+    priority: int
+
+
+class ProjectRow(msgspec.Struct, frozen=True):
+    """A project whose files are served; its environment says where they are."""
+
+    id: UUID
+    name: str
+    tenant: UUID
+    environment: UUID | None
+
+
+class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A worker with the entry of its current version, if it has one."""
+
+    id: UUID
+    name: str
+    tenant: UUID
+    public: bool
+    cpu_ms: int | None
+    wall_ms: int | None
+    context_reuse: str | None
+    project: UUID | None
+    environment: UUID | None
+    version: int | None
+    code_type: str | None
+    code: bytes | None
+    main: str | None
+    stripped: bytes | None
+
+
+class ValueRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A value of an environment with what it leads to, credentials as they are stored."""
+
+    id: UUID
+    key: str
+    type: str
+    value: str
+    sealed: bytes | None
+    kv: UUID | None
+    service: UUID | None
+    storage: UUID | None
+    bucket: str | None
+    prefix: str | None
+    endpoint: str | None
+    region: str | None
+    access_key_id: str | None
+    secret_access_key: str | None
+    secret_access_key_sealed: bytes | None
+    database: UUID | None
+    provider: str | None
+    schema_name: str | None
+    connection_string: str | None
+    connection_string_sealed: bytes | None
+    max_rows: int | None
+    timeout_seconds: int | None
+
+
+class WorkerRecord(msgspec.Struct, frozen=True):
+    """All that it takes to run a worker; no code: it has none that we run."""
+
+    row: WorkerRow
+    code: Code | None
+    values: list[ValueRow]
+
+
+class ProjectRecord(msgspec.Struct, frozen=True):
+    """All that it takes to serve a project's files."""
+
+    row: ProjectRow
+    values: list[ValueRow]
+
+
+class Lookup:
+    """Asks; each answer takes one connection for a moment.
+
+    All of it raises ``DatabaseUnavailableError`` when there is none, or no answer in time.
+    """
+
+    def __init__(self, pool: Pool, place: str) -> None:
+        self._database = Database(pool, place, "resolution", "versions")
+        self._place = place
+
+    async def target(self, host: str | None, name: str | None) -> TargetRow | None:
+        """Return what a host (lower case, no port) or a name (lower case) leads to."""
+        async with self._asking() as ask:
+            return await ask.first(TargetRow, "find_target", host=host, name=name)
+
+    async def routes(self, project: UUID) -> list[RouteRow]:
+        async with self._asking() as ask:
+            return await ask.all(RouteRow, "routes_of_project", project=project)
+
+    async def route(self, project: UUID, path: str) -> RouteRow | None:
+        async with self._asking() as ask:
+            return await ask.first(RouteRow, "route_of_path", project=project, path=path)
+
+    async def worker(self, worker: UUID) -> WorkerRecord | None:
+        async with self._asking() as ask:
+            row = await ask.first(WorkerRow, "worker_to_run", worker=worker)
+            if row is None:
+                return None
+            code = None
+            if row.code is not None and row.code_type is not None:
+                values = {"worker": worker, "version": row.version}
+                files = await ask.all(FileRow, "files", **values)
+                code = code_of(CodeRow(row.code_type, row.code, row.main, row.stripped), files)
+            return WorkerRecord(row, code, await _values(ask, row.tenant, row.environment))
+
+    async def project(self, project: UUID) -> ProjectRecord | None:
+        async with self._asking() as ask:
+            row = await ask.first(ProjectRow, "project_to_serve", project=project)
+            if row is None:
+                return None
+            return ProjectRecord(row, await _values(ask, row.tenant, row.environment))
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[Statements]:
+        try:
+            async with asyncio.timeout(_WITHIN_S), self._database.statements() as statements:
+                yield statements
+        except TimeoutError as error:
+            raise DatabaseUnavailableError(self._place, "it does not answer") from error
+
+
+async def _values(ask: Statements, tenant: UUID, environment: UUID | None) -> list[ValueRow]:
+    if environment is None:
+        return []
+    return await ask.all(ValueRow, "values_to_run", tenant=tenant, environment=environment)
