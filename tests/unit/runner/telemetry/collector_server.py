@@ -93,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        status, answer = self.server.take(self.path, headers, body)
+        status, answer = self.server.take(self.path.partition("?")[0], headers, body)
         self.send_response(status)
         self.send_header("content-type", "application/x-protobuf")
         self.send_header("content-length", str(len(answer)))
