@@ -102,24 +102,21 @@ class Lane:
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         poll.register(self._wake_read, select.POLLIN)
-        receive, data_fd = self._socket.recv, self._socket.fileno()
-        ready = poll.poll(0)
+        receive, at_once = self._socket.recv, socket.MSG_DONTWAIT
         while True:
-            for fd, _events in ready:
-                if fd == data_fd:
-                    data = receive(_RECEIVE_BYTES)
-                    if not data:
-                        return
-                    for message in self._reader.feed(data):
-                        self._handle(message)
-                else:
-                    os.read(self._wake_read, 4096)
+            try:
+                data = receive(_RECEIVE_BYTES, at_once)
+            except BlockingIOError:
+                if not self._work_ahead():
+                    self._rest(poll)
+            else:
+                if not data:
+                    return
+                for message in self._reader.feed(data):
+                    self._handle(message)
             self._give_due_turns()
             if self._queue:
                 self._serve_queue()
-            ready = poll.poll(0)
-            if not ready and not self._work_ahead():
-                ready = poll.poll(self._rest_ms())
 
     def isolate_freed(self) -> None:
         """Try the queue again: another lane has released an isolate."""
@@ -127,6 +124,12 @@ class Lane:
             os.write(self._wake_write, b"\0")
         except BlockingIOError:  # pragma: no cover - the pipe is full: the lane will wake anyway
             return
+
+    def _rest(self, poll: select.poll) -> None:
+        """Wait for a frame, a freed isolate or the time of the next turn."""
+        for fd, _events in poll.poll(self._rest_ms()):
+            if fd == self._wake_read:
+                os.read(self._wake_read, 4096)
 
     def _rest_ms(self) -> int | None:
         """How long nothing needs to be done; None: until a frame comes."""
@@ -180,7 +183,9 @@ class Lane:
             return
         execution = Execution(start, *deployed, self._watch)
         # First come, first served within a tenant; nobody waits for another tenant's limit.
-        behind_its_own = any(other.start.tenant == start.tenant for other in self._queue)
+        behind_its_own = self._queue and any(
+            other.start.tenant == start.tenant for other in self._queue
+        )
         if not behind_its_own and self._begin(execution):
             return
         if len(self._queue) >= self._queue_size:

@@ -115,8 +115,16 @@ class ModuleGraph:
         if not module:
             return 0
         self._modules[path] = module
-        self._paths[abi.module_script_id(module)] = path
         return module
+
+    def _path_of(self, module: int) -> str:
+        """Return the path of a module that V8 names in a callback: by another handle than ours."""
+        abi = self._realm.isolate.abi
+        if len(self._paths) < len(self._modules):
+            self._paths = {
+                abi.module_script_id(known): path for path, known in self._modules.items()
+            }
+        return self._paths.get(abi.module_script_id(module), "")
 
     def _caught(self, try_catch: int) -> ErrorInfo:
         realm, abi = self._realm, self._realm.isolate.abi
@@ -146,14 +154,11 @@ class ModuleGraph:
 
     def url_of(self, module: int) -> str:
         """Return ``import.meta.url`` of a module."""
-        path = self._paths.get(self._realm.isolate.abi.module_script_id(module), "")
-        return f"file:///{path}"
+        return f"file:///{self._path_of(module)}"
 
     def resolve(self, specifier: str, referrer: int) -> int | None:
         """Return the module that a static import means, or throw into JavaScript."""
-        isolate = self._realm.isolate
-        referrer_path = self._paths.get(isolate.abi.module_script_id(referrer), self._program.main)
-        return self._find(specifier, referrer_path)
+        return self._find(specifier, self._path_of(referrer) or self._program.main)
 
     def _find(self, specifier: str, referrer: str) -> int | None:
         path = self._program.resolve(specifier, referrer)
