@@ -17,11 +17,13 @@ from runner.config import load_settings
 from runner.deployments import make_deployment, make_limits
 from runner.journal import Silence
 from runner.snapshots import open_snapshot
+from runner.telemetry.observer import UNOBSERVED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from runner.deployments import Deployment
+    from runner.telemetry.observer import Observer
 
 _FOLDER = Path(__file__).parent
 """No ``.env`` is there: a benchmark must not take one from where it happens to be started."""
@@ -38,10 +40,20 @@ class Fleet:
         ``CONTEXT_REUSE=warm``.
     in_flight
         For how many executions at once there has to be room in the lanes' queues.
+    observer
+        Who looks on; nobody unless that is what is measured.
 
     """
 
-    def __init__(self, mode: Mode, *, lanes: int, warm: bool = False, in_flight: int = 64) -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        *,
+        lanes: int,
+        warm: bool = False,
+        in_flight: int = 64,
+        observer: Observer = UNOBSERVED,
+    ) -> None:
         self.settings = load_settings(
             {
                 **os.environ,
@@ -52,7 +64,7 @@ class Fleet:
             },
             _FOLDER,
         )
-        self.runner = Runner(self.settings, Silence())
+        self.runner = Runner(self.settings, Silence(), observer=observer)
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from benchmarks.report import Figures
     from benchmarks.work import Work
     from runner.deployments import Deployment
+    from runner.execution import Execution
 
 
 class Load:
@@ -53,20 +54,19 @@ class Load:
         return self._figures(elapsed, runner.us(), hosts.us())
 
     async def _client(self, last: int, deadline: float) -> None:
-        dispatcher, work, deployments = (
-            self._fleet.runner.dispatcher,
-            self._work,
-            self._deployments,
-        )
+        work, deployments = self._work, self._deployments
         started = perf_counter()
         while started < deadline and (not last or self._next < last):
             number = self._next = self._next + 1
-            execution = dispatcher.start(deployments[number % len(deployments)], work.event(number))
+            execution = self._start(deployments[number % len(deployments)], number)
             await execution.ended()
             ended = perf_counter()
             self._latencies.append(ended - started)
             work.check(execution, number)
             started = perf_counter()
+
+    def _start(self, deployment: Deployment, number: int) -> Execution:
+        return self._fleet.runner.dispatcher.start(deployment, self._work.event(number))
 
     def _figures(self, elapsed_s: float, runner_us: float, hosts_us: float) -> Figures:
         latencies = sorted(self._latencies)

@@ -17,6 +17,7 @@ SCENARIOS: Final = {
     "modes": "PINNED, POOLED, ONESHOT and warm contexts on the same load, 4 lanes",
     "memory": "resident size over 100,000 executions in each mode, and of an idle isolate",
     "http": "requests through the front door: CPU time of the whole process tree, rate, latency",
+    "telemetry": "dispatch with metrics and traces, and without",
     "run": "wall time of `isolane run` with a trivial task",
 }
 """What each one measures."""
