@@ -6,7 +6,6 @@ end; the moments between are told by lanes, executions and ops. Must stay cheap 
 
 from __future__ import annotations
 
-import random
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
@@ -32,6 +31,8 @@ class SpanIds:
     """Makes ids of spans and traces: unique, not secret, without a system call each."""
 
     def __init__(self) -> None:
+        import random
+
         # Seeded by the operating system.
         self._bits = random.Random().getrandbits  # noqa: S311 - no cryptography
 
