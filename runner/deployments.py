@@ -12,6 +12,7 @@ import msgspec
 
 from pools.protocol import Deploy, Limits
 from runner.bindings import kind_of
+from runner.masking import spellings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +42,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     bindings: dict[str, Binding] = {}
     """By their names in ``env``."""
     secrets: tuple[str, ...] = ()
-    """Values that must not appear in logs."""
+    """Texts that must not appear in logs, as :func:`runner.masking.spellings` has them."""
 
     def deploy(self, caches: dict[str, bytes]) -> Deploy:
         return Deploy(self.key, self.main, self.files, self.env, caches)
@@ -86,7 +87,7 @@ def make_deployment(
         version=version,
         public=public,
         bindings=bindings,
-        secrets=tuple(value for value in secrets.values() if value),
+        secrets=spellings(secrets.values()),
     )
 
 

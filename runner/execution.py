@@ -14,6 +14,7 @@ import msgspec
 from pools.protocol import ErrorInfo, Outcome, OutcomeKind
 from runner.errors import StreamError, ViolationError
 from runner.events.context import NO_CONTEXT
+from runner.masking import masked, masked_error
 from runner.ops.registry import OpCall, Ops
 from runner.records import (
     Abort,
@@ -282,13 +283,17 @@ class Execution:
             case End():
                 self._close_outbound(record.id, None)
             case Fail():
-                self._close_outbound(record.id, StreamError("Error", record.message))
+                message = masked(record.message, self.deployment.secrets)
+                self._close_outbound(record.id, StreamError("Error", message))
             case Cancel():
                 if inbound := self._inbound.get(record.id):
                     inbound.cancel()
             case Result():
                 self.result = record
             case Error():
+                if self.deployment.secrets:
+                    error = masked_error(record.error, self.deployment.secrets)
+                    record = Error(error, record.kind)
                 self.error = record.error
                 # With the outcome in the same turn, the outcome is the better answer: it knows which limit it was.
                 if not last:
@@ -322,7 +327,8 @@ class Execution:
         self._text_left -= len(record.text)
         if self._lines_left >= 0 and self._text_left >= 0:
             level = record.level if record.level in _LEVELS else "INFO"
-            self._console.console(self.deployment, level, record.text)
+            text = masked(record.text, self.deployment.secrets)
+            self._console.console(self.deployment, level, text)
 
     def _take_chunk(self, record: Chunk, attachments: list[bytes]) -> None:
         known = record.id in self._outbound or record.id in self._running
@@ -365,6 +371,9 @@ class Execution:
             return
         if outcome.error is None and (thrown := self.error) is not None:
             error = ErrorInfo(thrown.name, thrown.message, thrown.stack)
+            outcome = Outcome(outcome.kind, error, outcome.usage)
+        elif outcome.error is not None and self.deployment.secrets:
+            error = masked_error(outcome.error, self.deployment.secrets)
             outcome = Outcome(outcome.kind, error, outcome.usage)
         self.outcome = outcome
         if not self.answer.done():
