@@ -75,6 +75,43 @@ def test_a_fetch_to_the_world_is_a_client_span_that_its_server_is_told_of(
     assert sent["tracestate"] == "vendor=1"
 
 
+def test_a_request_that_goes_through_two_workers_is_one_trace(
+    cli: Cli, dev: Callable[..., Dev], collector: CollectorServer
+) -> None:
+    """The called worker's span is a child of the fetch that called it, and its code sees that."""
+    cli.write("w/hello.js", HELLO)
+    cli.write(
+        "w/front.js",
+        """export default { async fetch() {
+          return await fetch('http://hello.workers.dev.localhost/inside');
+        } };""",
+    )
+    running = dev("w", OTLP_ENDPOINT=collector.url)
+    seen = running.get("front", headers=PARENT).text
+    assert running.stop() == 0
+
+    spans = {span.name: span for span in collector.spans if span.trace_id == TRACE}
+    front, op, hello = spans["GET front"], spans["GET"], spans["GET hello"]
+    assert (front.parent_id, op.parent_id, hello.parent_id) == (SPAN, front.span_id, op.span_id)
+    assert seen == f"00-{TRACE}-{op.span_id}-01"
+    assert hello.attributes["url.path"] == "/inside"
+    assert op.attributes["server.address"] == "hello.workers.dev.localhost"
+    assert op.begun <= hello.begun <= hello.ended
+
+
+def test_without_a_collector_a_trace_goes_on_to_the_next_worker(
+    cli: Cli, dev: Callable[..., Dev]
+) -> None:
+    """As an ordinary header, which the worker in between need not care for."""
+    cli.write("w/hello.js", HELLO)
+    cli.write(
+        "w/front.js",
+        "export default { fetch: () => fetch('http://hello.workers.dev.localhost/') };",
+    )
+    running = dev("w")
+    assert running.get("front", headers=PARENT).text == PARENT["traceparent"]
+
+
 def test_errors_are_kept_when_nothing_is_sampled(
     cli: Cli, dev: Callable[..., Dev], collector: CollectorServer
 ) -> None:
