@@ -106,6 +106,7 @@ class Runner:
         """Return what answers fetch events, with the workers that the resolver finds."""
         from runner.calls import Calls
         from runner.exchange import Serving
+        from runner.ops.internal import InternalRoutes
 
         settings = self.settings
         serving = Serving(
@@ -117,7 +118,9 @@ class Runner:
             settings.expose_errors,
             self.observer,
         )
-        return Calls(serving)
+        calls = Calls(serving)
+        self.fetch.stay_inside(InternalRoutes(calls, settings.worker_domains))
+        return calls
 
     async def __aenter__(self) -> Self:
         """Start the hosts.

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from runner.ops.assets import Assets
     from runner.ops.fetch import Fetch
     from runner.ops.kv import Kv
+    from runner.ops.internal import InternalRoutes
     from runner.ops.registry import OpCall
+    from runner.ops.service import Service
     from runner.ops.storage import Storage
     from runner.ops.transport import GuardedTransport
     from runner.s3.bucket import Bucket
@@ -43,6 +45,7 @@ class World:
             "kv": LazyOp(self._make_kv),
             "storage": LazyOp(self.buckets.make_storage),
             "assets": LazyOp(self.buckets.make_assets),
+            "service": LazyOp(self._make_service),
         }
 
     def _make_kv(self) -> Kv:
@@ -50,6 +53,11 @@ class World:
         from runner.store.kv import KvStore
 
         return Kv(KvStore(self._pool_for("KV")))
+
+    def _make_service(self) -> Service:
+        from runner.ops.service import Service
+
+        return Service(self.fetch.open)
 
     def _pool_for(self, what: str) -> Pool:
         if self.pool is None:
@@ -80,6 +88,13 @@ class LazyFetch:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._fetch: Fetch | None = None
+        self._routes: InternalRoutes | None = None
+
+    def stay_inside(self, routes: InternalRoutes) -> None:
+        """From now on some requests stay in the runner."""
+        self._routes = routes
+        if self._fetch is not None:
+            self._fetch.routes = routes
 
     def open(self) -> Fetch:
         if self._fetch is None:
@@ -90,6 +105,7 @@ class LazyFetch:
             agent = f"Isolane/{version('isolane')}"
             policy = address_policy(self._settings)
             self._fetch = Fetch(policy, self._settings.http_pool_max_idle_per_host, agent)
+            self._fetch.routes = self._routes
         return self._fetch
 
     async def __call__(self, call: OpCall) -> None:

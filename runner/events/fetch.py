@@ -19,14 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._~-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
-_METHOD: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+_NOT_IN_VALUE: Final = re.compile(r"[\x00\r\n]|[^\x00-\xff]")
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _TARGET: Final = re.compile(r"[!-~]*")
 _REQUEST_ID: Final = re.compile(r"[!-~]{1,128}")
 _FORWARDED: Final = re.compile(
     r"""(?:^|;)\s*(?P<name>proto|host)\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^;,"]*))""",
     re.IGNORECASE,
 )
-_REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE", "TRACK"})
+_REFUSED_TOKENS: Final = frozenset({"CONNECT", "TRACE", "TRACK"})
 _MAX_TRACESTATE: Final = 1024
 """It goes out with whatever the worker fetches; the standard wants 512 characters at least to be handed on."""
 _OURS: Final = (b"x-worker-", b"x-isolane-")
@@ -197,7 +198,7 @@ def read_request(
     if length is not None:
         request.content_length = int(length) if length.isascii() and length.isdigit() else 0
     request.has_body = bool(request.content_length) or b"transfer-encoding" in seen
-    if method in _REFUSED_METHODS:
+    if method in _REFUSED_TOKENS:
         raise NotResolvedError(405, f"the method {method} is not served")
     if not _HOST.fullmatch(request.host):
         raise NotResolvedError(400, "the Host header is no host")
@@ -230,11 +231,11 @@ def make_request(
     Raises
     ------
     NotResolvedError
-        The URL is none that HTTP could have, or it is a method that no worker can serve.
+        The URL or a header is none that HTTP could have, or it is a method that no worker can serve.
 
     """
     scheme, host, target = _parts_of(url)
-    if method in _REFUSED_METHODS or not _METHOD.fullmatch(method):
+    if method in _REFUSED_TOKENS or not _TOKEN.fullmatch(method):
         raise NotResolvedError(405, f"the method {method[:64]} is not served")
     request = Request(method, scheme, target)
     request.host = host
@@ -249,6 +250,8 @@ def make_request(
             or (not trusted and lower in _OF_PROXIES_TEXT)
         ):
             continue
+        if not _TOKEN.fullmatch(name) or _NOT_IN_VALUE.search(value):
+            raise NotResolvedError(400, f"the header {name[:64]!r} is none that HTTP could have")
         if lower == "accept":
             request.wants_json = request.wants_json or "application/json" in value
         kept.append((lower, value))

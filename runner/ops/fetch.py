@@ -1,26 +1,25 @@
 """The ``fetch`` op: HTTP/1.1 to the world, streaming both ways.
 
 The one way out for workers. It uses httpx's transport and not its client, which would keep cookies, add headers and undo
-encodings without a bound (docs/decisions/006). Redirects are followed here as the Fetch standard says
-(https://fetch.spec.whatwg.org/, HTTP-redirect fetch), because each hop must pass the guard. Must not know executions
-beyond their op.
+encodings without a bound (docs/decisions/006). Redirects are followed here, because of each hop it is judged anew whether it
+stays inside and whether it passes the guard. Must not know executions beyond their op.
 """
 
 from __future__ import annotations
 
 import asyncio
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import urljoin, urlsplit
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import httpx
-import msgspec
 
 from pools.protocol import STREAM_WINDOW_BYTES
 from runner.errors import OpError, StreamError
 from runner.events.trace import with_trace
 from runner.ops.connections import CONNECT_S, why_not
-from runner.ops.decoding import ACCEPTED, decoder_for
+from runner.ops.decoding import ACCEPTED
+from runner.ops.hop import REDIRECTS, FetchArgs, Hop
 from runner.ops.transport import GuardedTransport
 from runner.telemetry.conventions import client_attributes
 
@@ -29,15 +28,14 @@ if TYPE_CHECKING:
 
     from runner.ops.addresses import AddressPolicy
     from runner.ops.decoding import Decoder
+    from runner.ops.hop import RedirectMode
+    from runner.ops.internal import InternalRoutes
     from runner.ops.registry import OpCall
 
-_MAX_REDIRECTS: Final = 20
 _IDLE_S: Final = 60.0
 _INLINE_BYTES: Final = STREAM_WINDOW_BYTES // 4
 _INLINE_WAIT_S: Final = 0.02
 """How long a response's head may wait for a small body, to come as one piece."""
-_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_NO_BODY: Final = frozenset({101, 103, 204, 205, 304})
 # The connect timeout is for the TLS handshake: what comes before has its own.
 _TIMEOUTS: Final = {"connect": CONNECT_S, "read": _IDLE_S, "write": _IDLE_S, "pool": None}
 # The connection's own business, and what lets a worker desynchronise a connection that others use after it.
@@ -56,34 +54,6 @@ _NOT_SENT: Final = frozenset(
     }
 )
 _NOT_SENT_PREFIXES: Final = ("x-worker-", "x-isolane-")
-_NOT_PASSED: Final = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
-)
-_OF_BODY: Final = frozenset(
-    {"content-encoding", "content-language", "content-location", "content-type", "content-length"}
-)
-_OF_ORIGIN: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
-
-
-class FetchArgs(msgspec.Struct, frozen=True):
-    """Arguments as the boundary has them."""
-
-    method: str
-    url: str
-    headers: list[tuple[str, str]]
-    redirect: Literal["follow", "manual", "error"] = "follow"
-    body: Literal["text", "bytes", "stream"] | None = None
-    text: str = ""
-
-
-class _Hop(msgspec.Struct):
-    """What the next request is made of; redirects change it."""
-
-    method: str
-    url: str
-    headers: list[tuple[str, str]]
-    content: bytes | _Sent | None
-    redirects: int = 0
 
 
 class Fetch:
@@ -92,31 +62,51 @@ class Fetch:
     def __init__(self, policy: AddressPolicy, max_idle: int, user_agent: str) -> None:
         self._transport = GuardedTransport(policy, max_idle)
         self._user_agent = user_agent
+        self.routes: InternalRoutes | None = None
+        """Set when there are workers to call."""
 
     async def close(self) -> None:
         await self._transport.aclose()
 
     async def __call__(self, call: OpCall) -> None:
-        args = call.args(FetchArgs)
-        hop = _Hop(args.method, args.url, self._headers(args), _content(args, call))
+        await self.send(call, call.args(FetchArgs))
+
+    async def send(self, call: OpCall, args: FetchArgs, worker: str = "") -> None:
+        """Answer the op with what the request brings; ``worker`` is the id of the one it is for, if a binding says it."""
+        content = args.text.encode() if args.body == "text" else call.attachment
+        hop = Hop(
+            args.method,
+            args.url,
+            self._headers(args),
+            content if args.body in {"text", "bytes"} else None,
+            args.body == "stream",
+            worker,
+        )
         if call.execution.context.observation is not None:
             _trace(call, hop)
-        while True:
-            response = await self._request(hop)
-            try:
-                location = _location(response)
-                call.note("http.response.status_code", response.status_code)
-                if location is None or args.redirect == "manual":
-                    await _answer(call, hop, response)
-                    return
-                if args.redirect == "error":
-                    raise OpError(
-                        "TypeError",
-                        "fetch failed: the response is a redirect, and those are errors here",
-                    )
-                _redirect(hop, response.status_code, location)
-            finally:
-                await response.aclose()
+        answered = False
+        while not answered:
+            routes = self.routes
+            if routes is not None and routes.lead_to(hop):
+                answered = await routes.ask(call, hop, args.redirect)
+            elif hop.worker:
+                raise OpError("Error", "this runner has no other workers")
+            else:
+                answered = await self._ask(call, hop, args.redirect)
+
+    async def _ask(self, call: OpCall, hop: Hop, redirect: RedirectMode) -> bool:
+        """Make the request; false when its answer was a redirect, and the hop is the next one now."""
+        response = await self._request(call, hop)
+        try:
+            location = _location(response)
+            call.note("http.response.status_code", response.status_code)
+            if location is None or redirect == "manual":
+                await _answer(call, hop, response)
+                return True
+            hop.follow(response.status_code, location, redirect)
+        finally:
+            await response.aclose()
+        return False
 
     def _headers(self, args: FetchArgs) -> list[tuple[str, str]]:
         headers = [
@@ -134,10 +124,10 @@ class Fetch:
                 headers.append((name, value))
         return headers
 
-    async def _request(self, hop: _Hop) -> httpx.Response:
-        request = _prepare(hop)
+    async def _request(self, call: OpCall, hop: Hop) -> httpx.Response:
+        request = _prepare(call, hop)
         # An idle connection may be closed by its server in the moment we take it.
-        again = hop.method in {"GET", "HEAD", "OPTIONS"} and hop.content is None
+        again = hop.method in {"GET", "HEAD", "OPTIONS"} and hop.content is None and not hop.streams
         while True:
             try:
                 return await self._transport.handle_async_request(request)
@@ -149,7 +139,7 @@ class Fetch:
                 raise _failed(error) from None
 
 
-def _trace(call: OpCall, hop: _Hop) -> None:
+def _trace(call: OpCall, hop: Hop) -> None:
     """Have whom we ask know which trace the request belongs to, and the trace whom we ask."""
     if call.trace is not None:
         hop.headers = with_trace(hop.headers, call.trace, call.execution.context.tracestate)
@@ -157,7 +147,7 @@ def _trace(call: OpCall, hop: _Hop) -> None:
         call.note(name, value)
 
 
-def _prepare(hop: _Hop) -> httpx.Request:
+def _prepare(call: OpCall, hop: Hop) -> httpx.Request:
     try:
         parts = urlsplit(hop.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -173,9 +163,9 @@ def _prepare(hop: _Hop) -> httpx.Request:
     default = port is None or port == {"http": 80, "https": 443}[parts.scheme]
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     headers = [("host", host if default else f"{host}:{port}"), *hop.headers]
-    if isinstance(hop.content, bytes):
+    if hop.content is not None:
         headers.append(("content-length", str(len(hop.content))))
-    elif hop.content is not None:
+    elif hop.streams:
         headers.append(("transfer-encoding", "chunked"))
     elif hop.method in {"POST", "PUT", "PATCH"}:
         headers.append(("content-length", "0"))
@@ -184,13 +174,12 @@ def _prepare(hop: _Hop) -> httpx.Request:
         hop.method.encode("ascii")
     except UnicodeEncodeError:
         raise OpError("TypeError", "fetch failed: a header has characters above U+00FF") from None
-    content = hop.content
     request = httpx.Request(
         hop.method,
         origin,
         headers=raw,
         # Given a stream, httpx adds no headers.
-        stream=content if isinstance(content, _Sent) else httpx.ByteStream(content or b""),
+        stream=_Sent(call) if hop.streams else httpx.ByteStream(hop.content or b""),
         extensions={"timeout": _TIMEOUTS, "target": target},
     )
     request.method = hop.method  # httpx makes it upper case, the Fetch standard not always
@@ -201,18 +190,6 @@ def _prepare(hop: _Hop) -> httpx.Request:
 def _origin(scheme: str, host: str, port: int | None) -> httpx.URL:
     host.encode("ascii")
     return httpx.URL(scheme=scheme, host=host, port=port)
-
-
-def _content(args: FetchArgs, call: OpCall) -> bytes | _Sent | None:
-    match args.body:
-        case None:
-            return None
-        case "text":
-            return args.text.encode()
-        case "bytes":
-            return call.attachment
-        case "stream":
-            return _Sent(call)
 
 
 class _Sent(httpx.AsyncByteStream):
@@ -231,7 +208,7 @@ class _Sent(httpx.AsyncByteStream):
 
 
 def _location(response: httpx.Response) -> str | None:
-    if response.status_code not in _REDIRECTS:
+    if response.status_code not in REDIRECTS:
         return None
     for name, value in response.headers.raw:
         if name.lower() == b"location":
@@ -239,60 +216,15 @@ def _location(response: httpx.Response) -> str | None:
     return None
 
 
-def _redirect(hop: _Hop, status: int, location: str) -> None:
-    """Turn the hop into the next one."""
-    hop.redirects += 1
-    if hop.redirects > _MAX_REDIRECTS:
-        raise OpError("TypeError", f"fetch failed: more than {_MAX_REDIRECTS} redirects")
-    before, hop.url = urlsplit(hop.url), urljoin(hop.url, location)
-    if (status in {301, 302} and hop.method == "POST") or (
-        status == 303 and hop.method not in {"GET", "HEAD"}
-    ):
-        hop.method, hop.content = "GET", None
-        _drop(hop, _OF_BODY)
-    elif hop.content is not None and not isinstance(hop.content, bytes):
-        raise OpError(
-            "TypeError",
-            "fetch failed: a streamed body can not be sent again to where it was redirected",
-        )
-    after = urlsplit(hop.url)
-    try:
-        same = (before.scheme, before.hostname, before.port) == (
-            after.scheme,
-            after.hostname,
-            after.port,
-        )
-    except ValueError:
-        same = False
-    if not same:
-        _drop(hop, _OF_ORIGIN)
-
-
-def _drop(hop: _Hop, names: frozenset[str]) -> None:
-    hop.headers = [(name, value) for name, value in hop.headers if name.lower() not in names]
-
-
-async def _answer(call: OpCall, hop: _Hop, response: httpx.Response) -> None:
+async def _answer(call: OpCall, hop: Hop, response: httpx.Response) -> None:
     """Resolve the op, and send the body on."""
     headers = [
         (name.decode("latin-1").lower(), value.decode("latin-1"))
         for name, value in response.headers.raw
     ]
-    encodings = [value for name, value in headers if name == "content-encoding"]
-    has_body = hop.method != "HEAD" and response.status_code not in _NO_BODY
-    decoder = decoder_for(encodings[0]) if has_body and len(encodings) == 1 else None
-    dropped = (
-        _NOT_PASSED if decoder is None else _NOT_PASSED | {"content-encoding", "content-length"}
-    )
-    answer: dict[str, Any] = {
-        "status": response.status_code,
-        "statusText": response.extensions.get("reason_phrase", b"").decode("latin-1"),
-        "headers": [header for header in headers if header[0] not in dropped],
-        "url": hop.url.partition("#")[0],
-        "redirected": hop.redirects > 0,
-        "body": None,
-    }
-    if not has_body:
+    reason = response.extensions.get("reason_phrase", b"").decode("latin-1")
+    answer, decoder = hop.answer(response.status_code, reason, headers)
+    if not hop.has_body(response.status_code):
         call.resolve(answer)
         return
     chunks = _chunks(response, decoder)

@@ -1,0 +1,135 @@
+"""One request of a chain that redirects make, wherever it goes: what it consists of, and how the next one follows from it.
+
+As the Fetch standard says (https://fetch.spec.whatwg.org/, HTTP-redirect fetch). Must not know where requests go.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import urljoin, urlsplit
+
+import msgspec
+
+from runner.errors import OpError
+from runner.ops.decoding import decoder_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from runner.ops.decoding import Decoder
+
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+_MAX_REDIRECTS: Final = 20
+_NO_BODY: Final = frozenset({101, 103, 204, 205, 304})
+_NOT_PASSED: Final = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
+)
+_OF_BODY: Final = frozenset(
+    {"content-encoding", "content-language", "content-location", "content-type", "content-length"}
+)
+_OF_ORIGIN: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+RedirectMode = Literal["follow", "manual", "error"]
+
+
+class FetchArgs(msgspec.Struct, frozen=True):
+    """Arguments as the boundary has them."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    redirect: RedirectMode = "follow"
+    body: Literal["text", "bytes", "stream"] | None = None
+    text: str = ""
+
+
+class Hop(msgspec.Struct):
+    """What the next request is made of; redirects change it."""
+
+    method: str
+    url: str
+    headers: list[tuple[str, str]]
+    content: bytes | None
+    streams: bool = False
+    """The body is what JavaScript sends under the op's id."""
+    worker: str = ""
+    """The id of the one it is for, whatever the URL says."""
+    redirects: int = 0
+
+    def follow(self, status: int, location: str, mode: RedirectMode) -> None:
+        """Become the request that a redirect asks for.
+
+        Raises
+        ------
+        OpError
+            There is none: it is not wanted, or not possible.
+
+        """
+        if mode == "error":
+            raise OpError(
+                "TypeError", "fetch failed: the response is a redirect, and those are errors here"
+            )
+        self.redirects += 1
+        if self.redirects > _MAX_REDIRECTS:
+            raise OpError("TypeError", f"fetch failed: more than {_MAX_REDIRECTS} redirects")
+        if (status in {301, 302} and self.method == "POST") or (
+            status == 303 and self.method not in {"GET", "HEAD"}
+        ):
+            self.method, self.content, self.streams = "GET", None, False
+            self._drop(_OF_BODY)
+        elif self.streams:
+            raise OpError(
+                "TypeError",
+                "fetch failed: a streamed body can not be sent again to where it was redirected",
+            )
+        try:
+            url = urljoin(self.url, location)
+            same = _origin(self.url) == _origin(url)
+        except ValueError:
+            raise OpError(
+                "TypeError", f"fetch failed: redirected to {location[:200]!r}, which is no URL"
+            ) from None
+        self.url = url
+        if not same:
+            self._drop(_OF_ORIGIN)
+            # A binding leads to a worker, not on to wherever that points.
+            self.worker = ""
+
+    def _drop(self, names: frozenset[str]) -> None:
+        self.headers = [header for header in self.headers if header[0].lower() not in names]
+
+    def answer(
+        self, status: int, status_text: str, headers: Iterable[tuple[str, str]]
+    ) -> tuple[dict[str, Any], Decoder | None]:
+        """Return the op's answer, as if there were no body, and what undoes the body's encoding.
+
+        ``headers`` have lower-case names.
+        """
+        headers = list(headers)
+        encodings = [value for name, value in headers if name == "content-encoding"]
+        decoder = (
+            decoder_for(encodings[0]) if self.has_body(status) and len(encodings) == 1 else None
+        )
+        dropped = (
+            _NOT_PASSED if decoder is None else _NOT_PASSED | {"content-encoding", "content-length"}
+        )
+        answer = {
+            "status": status,
+            "statusText": status_text,
+            "headers": [header for header in headers if header[0] not in dropped],
+            "url": self.url.partition("#")[0],
+            "redirected": self.redirects > 0,
+            "body": None,
+        }
+        return answer, decoder
+
+    def has_body(self, status: int) -> bool:
+        """Whether a response of this status has one."""
+        return self.method != "HEAD" and status not in _NO_BODY
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    """Return what has to be equal; ValueError when it is no URL."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
