@@ -31,13 +31,14 @@ class OneshotPool:
         """Return an isolate that has run nothing, or None; the lane tries again after each release."""
         if self._population.is_full() or self._population.is_full_for(tenant):
             return None
-        self._population.add(tenant)
         held, self._spare = self._spare, None
         if held is None:
             self.counters.misses += 1
-            return self._make(tenant)
-        self.counters.hits += 1
-        held.tenant = held.key = tenant
+            held = self._make(tenant)
+        else:
+            self.counters.hits += 1
+            held.tenant = held.key = tenant
+        self._population.add(tenant)
         return held
 
     def release(self, held: TenantIsolate, *, healthy: bool) -> None:
@@ -65,5 +66,6 @@ class OneshotPool:
         return self._population.count + spare, spare
 
     def _make(self, tenant: str) -> TenantIsolate:
+        made = TenantIsolate(self._make_isolate(), tenant, tenant)
         self.counters.created += 1
-        return TenantIsolate(self._make_isolate(), tenant, tenant)
+        return made

@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from pools.base import IdleShelf, PoolCounters, Population, TenantIsolate
+from pools.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,11 +57,18 @@ class PooledPool:
                 self.counters.evicted += 1
                 self._uncount(evicted)
             self.counters.misses += 1
-            self.counters.created += 1
+            # Its place is taken before it is made, which is done without the lock.
             self._population.add(tenant)
         if evicted is not None:
             evicted.dispose()
-        return TenantIsolate(self._make_isolate(), tenant, key)
+        try:
+            made = TenantIsolate(self._make_isolate(), tenant, key)
+        except EngineError:
+            with self._lock:
+                self._population.remove(tenant)
+            raise
+        self.counters.created += 1
+        return made
 
     def release(self, held: TenantIsolate, *, healthy: bool) -> None:
         """Take an isolate back, and wake who waits for one."""

@@ -191,8 +191,6 @@ class HostConfig(Message, frozen=True, tag=32):
     """``auto`` (as much as the kernel gives), ``required`` or ``off``."""
     writable_folders: list[str] = []
     """Where the host may write in spite of its sandbox: for tools that measure it, empty in production."""
-    rss_max_mb: int = 0
-    """The host ends itself above this resident size; 0 = off."""
     watch_ms: int = 5
     """How often running turns are checked against their limits."""
 

@@ -18,7 +18,11 @@ def administration(*stats: LaneStats, told: list[str] | None = None) -> Administ
     )
     end = told if told is not None else []
     return Administration(
-        supervisor, Admission(AdmissionLimits()), "PINNED", lambda: "ready", lambda: end.append("drain")
+        supervisor,
+        Admission(AdmissionLimits()),
+        "PINNED",
+        lambda: "ready",
+        lambda: end.append("drain"),
     )
 
 
