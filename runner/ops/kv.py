@@ -16,6 +16,7 @@ import psycopg
 from runner.bindings import KvBinding
 from runner.errors import OpError
 from runner.ops.granted import granted
+from runner.ops.turns import Turns
 from runner.records import mend_surrogates
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 MAX_KEY_BYTES: Final = 512
 MAX_VALUE_BYTES: Final = 100 << 10
 """Of JSON text in UTF-8."""
+_CONNECTIONS_PER_TENANT: Final = 4
+"""Fewer than the pool has: one tenant's flood leaves some to others."""
 _MAX_EXPONENTS: Final = 2000
 _MAX_LIST: Final = 1000
 _MAX_EXPIRES_IN_S: Final = 100 * 365 * 24 * 3600
@@ -65,6 +68,7 @@ class Kv:
 
     def __init__(self, store: KvStore) -> None:
         self._store = store
+        self._turns = Turns(_CONNECTIONS_PER_TENANT)
 
     async def __call__(self, call: OpCall) -> None:
         args: _Args = call.args(_Args)  # type: ignore[arg-type]
