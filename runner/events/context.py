@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runner.events.trace import TraceContext
     from runner.telemetry.observer import Observation
 
@@ -26,6 +28,8 @@ class EventContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The span that ops are children of; without telemetry the one that the event came with."""
     tracestate: str = ""
     """What the systems that the trace came through say of it; handed on as it is."""
+    came_by: Mapping[str, str] | None = None
+    """What the event's span says of what brought it, by names of the semantic conventions; None for HTTP."""
     observation: Observation | None = None
     """What telemetry keeps of the event; None when no collector is set."""
 

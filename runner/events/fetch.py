@@ -16,7 +16,7 @@ from runner.events.context import EventContext
 from runner.events.trace import parse_traceparent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._~-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 _NOT_IN_VALUE: Final = re.compile(r"[\x00\r\n]|[^\x00-\xff]")
@@ -128,14 +128,15 @@ class Request:
     def path(self) -> str:
         return self.target.partition("?")[0]
 
-    def context(self) -> EventContext:
+    def context(self, came_by: Mapping[str, str] | None = None) -> EventContext:
         """Return where the event comes from."""
         if not self.traceparent:
-            return EventContext(request_id=self.id)
+            return EventContext(request_id=self.id, came_by=came_by)
         trace = parse_traceparent(self.traceparent)
         return EventContext(
             request_id=self.id,
             trace=trace,
+            came_by=came_by,
             tracestate=self.tracestate if trace and len(self.tracestate) <= _MAX_TRACESTATE else "",
         )
 

@@ -87,7 +87,14 @@ class NatsExchange:
         elif fetch.window:
             ingress.patience.begin(self)
         body = fetch.data if self._receiver is None else Upload(fetch.data, self._receiver)
-        async with ingress.calls.open(request, body, context=request.context()) as call:
+        context = request.context(
+            {
+                "messaging.system": "nats",
+                "messaging.destination.name": self._message.subject,
+                "messaging.operation.type": "process",
+            }
+        )
+        async with ingress.calls.open(request, body, context=context) as call:
             self._call = call
             answer = None if self._left else await call.answer()
             if answer is None or self._left:
@@ -110,7 +117,8 @@ class NatsExchange:
             return ""
         self._listen()
         assert self._fetch is not None
-        sender = self._sender = BodySender(self._publish, bus.max_payload, self._fetch.window)
+        window = self._fetch.window or None
+        sender = self._sender = BodySender(self._publish, bus.max_payload, window)
         await self._publish([(PART, Kind.HEAD), *headers], b"")
         if isinstance(body, bytes):
             await sender.send(body)

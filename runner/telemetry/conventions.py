@@ -54,6 +54,8 @@ def event_attributes(event: EndedEvent, mode: Mode) -> Attributes:
         said["isolane.outcome"] = f"{line.outcome}"
     if event.failed:
         said["error.type"] = error_type(event)
+    if context.came_by is not None:
+        said.update(context.came_by)
     said.update(event.attributes)
     return said
 

@@ -170,7 +170,14 @@ async def test_an_event_is_a_server_span_with_its_queue_its_isolate_and_its_exec
 
 async def test_an_event_belongs_to_the_trace_it_came_with() -> None:
     async with traced() as site:
-        await site.call(context=EventContext(request_id="r", trace=PARENT, tracestate="vendor=1"))
+        await site.call(
+            context=EventContext(
+                request_id="r",
+                trace=PARENT,
+                tracestate="vendor=1",
+                came_by={"messaging.system": "nats"},
+            )
+        )
 
         server = site.named("GET hello")
         assert server.context is not None
@@ -178,6 +185,7 @@ async def test_an_event_belongs_to_the_trace_it_came_with() -> None:
         assert server.parent is not None
         assert (f"{server.parent.span_id:016x}", server.parent.is_remote) == (PARENT.span_id, True)
         assert server.context.trace_state["vendor"] == "1"
+        assert said(server)["messaging.system"] == "nats"
 
 
 async def test_a_trace_that_is_not_sampled_makes_no_spans() -> None:
