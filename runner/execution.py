@@ -82,9 +82,13 @@ class Lane(Protocol):
 
 
 class Console(Protocol):
-    """Where console lines go."""
+    """Where console lines go, and the news that an execution failed."""
 
     def console(self, deployment: Deployment, level: str, text: str) -> None: ...
+
+    def failure(
+        self, deployment: Deployment, outcome: Outcome, context: EventContext
+    ) -> None: ...
 
 
 class Execution:
@@ -376,6 +380,8 @@ class Execution:
             error = masked_error(outcome.error, self.deployment.secrets)
             outcome = Outcome(outcome.kind, error, outcome.usage)
         self.outcome = outcome
+        if outcome.kind is not OutcomeKind.OK:
+            self._console.failure(self.deployment, outcome, self.context)
         if not self.answer.done():
             self.answer.set_result(outcome)
         if self._running:

@@ -12,7 +12,9 @@ import msgspec
 from pools.protocol import OutcomeKind, Usage
 
 if TYPE_CHECKING:
+    from pools.protocol import Outcome
     from runner.deployments import Deployment
+    from runner.events.context import EventContext
 
 
 class EventLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -37,6 +39,10 @@ class Journal(Protocol):
 
     def console(self, deployment: Deployment, level: str, text: str) -> None: ...
 
+    def failure(self, deployment: Deployment, outcome: Outcome, context: EventContext) -> None:
+        """Tell a worker's owner that an execution did not end well; the event's own line comes, too."""
+        ...
+
     def event(self, line: EventLine) -> None: ...
 
 
@@ -44,6 +50,9 @@ class Silence:
     """A journal that keeps nothing."""
 
     def console(self, deployment: Deployment, level: str, text: str) -> None:
+        pass
+
+    def failure(self, deployment: Deployment, outcome: Outcome, context: EventContext) -> None:
         pass
 
     def event(self, line: EventLine) -> None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Final, TextIO
 from pools.protocol import OutcomeKind
 
 if TYPE_CHECKING:
+    from pools.protocol import Outcome
     from runner.deployments import Deployment
+    from runner.events.context import EventContext
     from runner.journal import EventLine
 
 _COLOURS: Final = {"red": "31", "yellow": "33", "grey": "90", "bold": "1"}
@@ -43,6 +45,9 @@ class TerminalJournal:
         for line in text.splitlines() or [""]:
             text = f"[{deployment.name}] {level} {harmless(line)}"
             self.line(self._paint(_OF_LEVEL.get(level, ""), text))
+
+    def failure(self, deployment: Deployment, outcome: Outcome, context: EventContext) -> None:
+        """Nothing: the event's line says it."""
 
     def event(self, line: EventLine) -> None:
         status = str(line.status) if line.status else "left"

@@ -5,8 +5,6 @@ Must not know lanes, nor when it is asked.
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -15,11 +13,11 @@ import msgspec
 
 from runner.errors import CronError
 from runner.schedules.cron import parse_cron
+from runner.store.dedicated import DedicatedConnection
 from runner.store.named_queries import load_queries
-from runner.store.pool import connect
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
     from typing import Self
 
     from runner.schedules.cron import Cron
@@ -73,35 +71,23 @@ class Fired(msgspec.Struct, frozen=True, gc=False):
 
 
 class Ledger:
-    """One connection of our own: requests that hold all others do not delay a firing. ``async with`` closes it.
+    """``async with`` closes its connection.
 
-    It is made when it is needed, and again after it was lost. Every method raises ``psycopg.Error`` or
-    ``DatabaseUnavailableError`` when the database is out of reach.
+    Every method raises ``psycopg.Error`` or ``DatabaseUnavailableError`` when the database is out of reach.
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
         self._queries = load_queries("schedules")
-        self._lock = asyncio.Lock()
-        self._connection: Connection | None = None
-        self._stack = AsyncExitStack()
+        self._dedicated = DedicatedConnection(url)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._stack.aclose()
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[Connection]:
-        async with self._lock:
-            if self._connection is None or self._connection.closed:
-                await self._stack.aclose()
-                self._connection = await self._stack.enter_async_context(connect(self._url))
-            yield self._connection
+        await self._dedicated.__aexit__(*error)
 
     async def _ask(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
-        async with self._connected() as connection:
+        async with self._dedicated.lend() as connection:
             return await self._fetch(connection, query, **parameters)
 
     async def _fetch(
@@ -113,7 +99,7 @@ class Ledger:
     async def plan(self, now: datetime) -> list[Refusal]:
         """Give every cron that has none its next run; return those that were found to be unusable."""
         refused: list[Refusal] = []
-        async with self._connected() as connection:
+        async with self._dedicated.lend() as connection:
             for cron_id, value, timezone in await self._fetch(connection, "unplanned"):
                 row = {"id": cron_id, "value": value, "timezone": timezone}
                 try:
@@ -138,7 +124,7 @@ class Ledger:
 
         A cron that has ``most_open`` events on their way fires no other before one of them is over.
         """
-        async with self._connected() as connection, connection.transaction():
+        async with self._dedicated.lend() as connection, connection.transaction():
             rows = await self._fetch(connection, "due", now=now, most=most, most_open=most_open)
             crons: list[UUID] = []
             times: list[datetime] = []

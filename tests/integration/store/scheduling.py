@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from pools.protocol import Start
     from runner.deployments import Deployment
+    from runner.events.context import EventContext
     from runner.events.fetch import Request
     from runner.journal import EventLine
     from tests.unit.runner.fake_lane import Bench, FakeLane
@@ -121,6 +122,9 @@ class Lines:
 
     def console(self, deployment: Deployment, level: str, text: str) -> None:
         raise AssertionError((deployment, level, text))
+
+    def failure(self, deployment: Deployment, outcome: Outcome, context: EventContext) -> None:
+        raise AssertionError((deployment, outcome, context))
 
     def event(self, line: EventLine) -> None:
         self.events.append(line)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from pools.protocol import Deploy, Forget
     from runner.deployments import Deployment
+    from runner.events.context import EventContext
     from runner.telemetry.observer import Observer
 
 OK = Outcome(OutcomeKind.OK)
@@ -121,9 +122,13 @@ class FakeHost:
 class FakeConsole:
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
+        self.failures: list[OutcomeKind] = []
 
     def console(self, deployment: Deployment, level: str, text: str) -> None:
         self.lines.append((level, text))
+
+    def failure(self, deployment: Deployment, outcome: Outcome, context: EventContext) -> None:
+        self.failures.append(outcome.kind)
 
 
 OPEN: list[Bench] = []

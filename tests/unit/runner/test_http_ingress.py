@@ -51,6 +51,9 @@ class Lines:
     def console(self, deployment: object, level: str, text: str) -> None:
         pass
 
+    def failure(self, deployment: object, outcome: object, context: object) -> None:
+        pass
+
     def event(self, line: EventLine) -> None:
         self.events.append(line)
         self.arrived.set()
