@@ -15,11 +15,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
+_OF_STATUS: Final = {
+    0: Exit.UNAVAILABLE,
+    400: Exit.USAGE,
+    404: Exit.NOT_FOUND,
+    409: Exit.CONFLICT,
+    503: Exit.UNAVAILABLE,
+}
+
+
 def run_command(arguments: Sequence[str]) -> int:
     """Parse, run, and turn whatever goes wrong into a sentence on stderr and an exit code."""
     try:
         _check_command(arguments)
-        options = _parser().parse_args(arguments)
+        options = _parser(arguments[:1]).parse_args(arguments)
         return int(import_module(f"runner.cli.{options.module}").main(options))
     except UsageError as error:
         print(f"isolane: {error}", file=sys.stderr)
@@ -40,6 +49,7 @@ def _exit_code(error: Exception) -> Exit | None:
     from runner.errors import (
         ConfigError,
         ConflictError,
+        ControlError,
         DatabaseUnavailableError,
         EmbeddedServiceError,
         HostStartError,
@@ -52,6 +62,8 @@ def _exit_code(error: Exception) -> Exit | None:
     match error:
         case ConfigError():
             return Exit.USAGE
+        case ControlError():
+            return _OF_STATUS.get(error.status, Exit.FAILED)
         case HostStartError() | DatabaseUnavailableError() | EmbeddedServiceError():
             return Exit.UNAVAILABLE
         case NotFoundError():
@@ -76,7 +88,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}\nTry: {self.prog} --help")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the options of the chosen one."""
     parser = _Parser(
         prog="isolane",
         description="Runs JavaScript of many tenants in pooled V8 isolates.",
@@ -86,7 +99,8 @@ def _parser() -> argparse.ArgumentParser:
     for name, (summary, add_options) in _COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         command.set_defaults(module=name)
-        add_options(command)
+        if name in chosen:
+            add_options(command)
     commands.required = True
     return parser
 
@@ -158,6 +172,19 @@ def _dev(command: argparse.ArgumentParser) -> None:
     command.add_argument("--fresh", action="store_true", help="forget the state of the last time")
 
 
+def _gateway(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--http-addr", metavar="ADDR", help="where to listen, HOST:PORT (default: HTTP_ADDR)"
+    )
+    command.add_argument(
+        "--nats", metavar="URL", help="the bus of the fleet (default: NATS_SERVERS)"
+    )
+
+
+def _serve(command: argparse.ArgumentParser) -> None:
+    command.epilog = "Settings come from the environment and from a .env file in this folder; isolane doctor shows them."
+
+
 def _snapshot(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--output", metavar="F", type=Path, help="write it here instead of the cache"
@@ -198,9 +225,23 @@ def _bench(command: argparse.ArgumentParser) -> None:
     command.add_argument("--quick", action="store_true", help="less of everything, for a look")
 
 
+def _of_module(name: str) -> Callable[[argparse.ArgumentParser], None]:
+    """Return what adds the options that a command's own module has."""
+    return lambda command: import_module(f"runner.cli.{name}").add_options(command)
+
+
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
     "run": ("run one task and print its result", _run),
     "dev": ("serve the workers of a folder on this machine", _dev),
+    "serve": ("run the runner, as the environment says", _serve),
+    "gateway": ("put a fleet of runners behind one address: HTTP in, NATS out", _gateway),
+    "deploy": ("make a worker of the files of a folder or script", _of_module("deploy")),
+    "workers": ("workers of a tenant and their versions", _of_module("workers")),
+    "env": ("variables, secrets and bindings of a worker", _of_module("env")),
+    "kv": ("key-value namespaces of a tenant", _of_module("kv")),
+    "domains": ("domains that lead to workers", _of_module("domains")),
+    "routes": ("paths of projects that lead to workers", _of_module("routes")),
+    "schedules": ("workers that are called at times", _of_module("schedules")),
     "migrate": ("bring the database to the schema of this version", _migrate),
     "snapshot": ("build the V8 startup snapshot", _snapshot),
     "bench": ("run a benchmark", _bench),

@@ -1,0 +1,92 @@
+"""What the verbs of the command line share: their options, and how they print."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from runner.cli.tables import as_table
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+
+class Verbs:
+    """Adds verbs to a command; each has ``--tenant`` and ``--json``."""
+
+    def __init__(self, command: argparse.ArgumentParser) -> None:
+        self._verbs = command.add_subparsers(
+            dest="verb", metavar="VERB", required=True, parser_class=type(command)
+        )
+
+    def add(
+        self,
+        name: str,
+        summary: str,
+        run: Callable[..., None],
+        *arguments: str,
+        destroys: bool = False,
+    ) -> argparse.ArgumentParser:
+        """Add a verb with positional arguments; ``run(client, options)`` does it."""
+        verb = self._verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+        for argument in arguments:
+            verb.add_argument(argument, metavar=argument.upper())
+        add_common(verb, destroys=destroys)
+        verb.set_defaults(run=run)
+        return verb
+
+
+def add_common(command: argparse.ArgumentParser, *, destroys: bool = False) -> None:
+    """Add the options that every verb has."""
+    command.add_argument("--tenant", metavar="T", help="whose (default with dev: dev)")
+    command.add_argument("--json", action="store_true", help="as JSON")
+    if destroys:
+        command.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    else:
+        command.set_defaults(dry_run=False)
+
+
+def print_rows(options: argparse.Namespace, rows: Sequence[dict[str, Any]], **columns: str) -> None:
+    """Print what the API listed: as it is, or the columns HEAD=field as a table."""
+    if options.json:
+        print_json(rows)
+    elif rows:
+        cells = [[_shown(row.get(field)) for field in columns.values()] for row in rows]
+        print(as_table([head.upper() for head in columns], cells))
+    else:
+        print("none", file=sys.stderr)
+
+
+def print_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
+    """Print one thing: a line for each field, without those that say nothing."""
+    if options.json:
+        print_json(row)
+        return
+    said = {name: _shown(value) for name, value in row.items() if value is not None}
+    width = max(map(len, said), default=0)
+    for name, value in said.items():
+        print(f"{name.ljust(width)}  {as_table((value,), ())}")
+
+
+def print_json(value: Any) -> None:
+    print(msgspec.json.encode(value).decode())
+
+
+def done(options: argparse.Namespace, text: str, **fields: Any) -> None:
+    """Say what was done, or with ``--dry-run`` would be: in words, or as JSON fields."""
+    if options.json:
+        print_json({**fields, "dryRun": options.dry_run} if fields else {"dryRun": options.dry_run})
+    else:
+        print(f"would be {text}" if options.dry_run else text)
+
+
+def _shown(value: Any) -> Any:
+    match value:
+        case str() if len(value) > 19 and value[10:11] == "T" and value[:4].isdigit():
+            # A time: the fraction of a second says nothing to people.
+            return value[:19].replace("T", " ")
+        case _:
+            return value
