@@ -8,7 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
 
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -34,6 +37,22 @@ class Signals:
     async def wait(self) -> None:
         """Wait until the runner is asked to end."""
         await self._asked.wait()
+
+    async def before(self, work: Coroutine[object, object, None]) -> bool:
+        """Do some work, unless the runner is asked to end first; return whether it is done."""
+        doing = asyncio.create_task(work, name="start")
+        asked = asyncio.create_task(self._asked.wait(), name="asked to end")
+        try:
+            await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
+            done = doing.done()
+        finally:
+            asked.cancel()
+            doing.cancel()
+        if done:
+            await doing
+        else:
+            await asyncio.wait([doing])
+        return done
 
     def ask(self) -> None:
         """Ask the runner to end, as a signal does; the first signal after it is no second one."""

@@ -29,15 +29,17 @@ _ROOM: Final = 256
 
 
 class BodySender:
-    """Sends the parts of a body. ``window`` 0: the other end does not count.
+    """Sends the parts of a body, up to ``allowed`` bytes in all until more are; None: the other end does not count.
 
     The caller sends part 0, a head or a request; what it carried of the body is ``sent``.
     """
 
-    def __init__(self, publish: Publish, max_payload: int, window: int, sent: int = 0) -> None:
+    def __init__(
+        self, publish: Publish, max_payload: int, allowed: int | None, sent: int = 0
+    ) -> None:
         self._publish = publish
         self._chunk_bytes = min(_CHUNK_BYTES, max_payload - _ROOM)
-        self._allowed: int | None = window or None
+        self._allowed = allowed
         self._sent = sent
         self._number = 0
         self._stopped = False

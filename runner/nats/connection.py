@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from nats import errors
 
-from runner.errors import NatsUnavailableError
+from runner.errors import ConfigError, NatsUnavailableError
 from runner.nats.client import Client, headers_to_send
 from runner.nats.credentials import read_credentials
 from runner.service_settings import without_password
@@ -46,7 +46,7 @@ class Bus:
 
     Raises
     ------
-    ValueError
+    ConfigError
         The credentials are none.
 
     """
@@ -62,7 +62,7 @@ class Bus:
         self.client = Client()
         """nats-py's, for what this class does not cover (JetStream)."""
         self.on_reconnect: list[Callable[[], None]] = []
-        """Called after each reconnection."""
+        self.on_disconnect: list[Callable[[], None]] = []
 
     @property
     def connected(self) -> bool:
@@ -132,7 +132,8 @@ class Bus:
         """End a subscription, once all that the server sent for it was taken."""
         try:
             if self.connected:
-                await subscription.drain()  # type: ignore[no-untyped-call]
+                async with asyncio.timeout(_DRAIN_WITHIN_S):
+                    await subscription.drain()  # type: ignore[no-untyped-call]
             else:
                 await subscription.unsubscribe()
         except (errors.Error, OSError) as error:
@@ -240,6 +241,8 @@ class Bus:
     async def _disconnected(self) -> None:
         if not self._closing and self.client.options["allow_reconnect"]:
             _log.warning("NATS at %s: the connection is lost, making another", self.place)
+            for function in self.on_disconnect:
+                function()
 
     async def _reconnected(self) -> None:
         self._attempts = 0
@@ -270,7 +273,7 @@ async def open_bus(
 
     Raises
     ------
-    ValueError
+    ConfigError
         The credentials are none.
 
     """
@@ -292,7 +295,10 @@ def _login(servers: Sequence[str], credentials: str) -> dict[str, Any]:
     What a URL says is taken out of it when all say the same: servers that the cluster tells of have no URL of ours.
     """
     if credentials:
-        who = read_credentials(credentials)
+        try:
+            who = read_credentials(credentials)
+        except ValueError as error:
+            raise ConfigError("NATS_CREDENTIALS", "***", str(error)) from None
         return {"user_jwt_cb": who.give_jwt, "signature_cb": who.sign}
     logins = {(part.username, part.password) for part in map(urlsplit, servers)}
     user, password = logins.pop() if len(logins) == 1 else (None, None)

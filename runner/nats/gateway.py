@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from runner.events.fetch import Request
     from runner.ingress.proxies import TrustedProxies
+    from runner.ingress.server import HttpServer
     from runner.journal import Journal
     from runner.nats.parts import Part
     from runner.nats.requester import RemoteCall, Requester
@@ -121,7 +122,7 @@ class Forwarding:
         self._call: RemoteCall | None = None
         self._client: asyncio.Task[None] | None = None
         self._first: dict[str, Any] | None = None
-        """What came of a body, when there is more of it."""
+        """What came of a body and is to be sent apart from the request; None when nothing is."""
         self._body_size = 0
         self._answered = False
         self._left = False
@@ -186,9 +187,10 @@ class Forwarding:
             self._body_size = len(data)
             if self._body_size > gateway.max_body_bytes:
                 return self._too_large()
-            if first["more_body"] or len(data) > room:
-                self._first = first
-                data = b""
+            if len(data) > room:
+                self._first, data = first, b""
+            elif first["more_body"]:
+                self._first = {**first, "body": b""}
         part = await self._ask(request, worker, data)
         if part is Lost.GONE and request.method in _SAFE and self._first is None:
             part = await self._ask(request, worker, data)
@@ -311,3 +313,34 @@ class Forwarding:
                 problem=self._problem,
             )
         )
+
+
+class GatewayServer:
+    """A gateway with the server in front of it."""
+
+    def __init__(self, gateway: Gateway, server: HttpServer) -> None:
+        self.gateway = gateway
+        self._server = server
+
+    async def start(self) -> None:
+        """Serve from now on.
+
+        Raises
+        ------
+        NatsUnavailableError
+            The connection is closed.
+
+        """
+        await self.gateway.requester.start()
+        await self._server.start()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Take nothing new, and wait for what has begun."""
+        self.gateway.draining = True
+        self._server.stop_accepting()
+        await self._server.finish(timeout_s)
+
+    async def close(self) -> None:
+        """End whatever is still under way."""
+        await self._server.close()
+        await self.gateway.requester.close()
