@@ -165,14 +165,13 @@ class Assembler:
         return env
 
     def _fill(self, env: Env, owner: str, tenant: UUID, row: ValueRow) -> None:
-        match row.type:
-            case "var":
-                env.variables[row.key] = row.value
-                return
-            case "secret":
-                place = SecretPlace("environment_values", "value", tenant, row.id)
-                env.secrets[row.key] = self._open(row.sealed, row.value, place)
-                return
+        if row.type == "var":
+            env.variables[row.key] = row.value
+            return
+        if row.type == "secret":
+            place = SecretPlace("environment_values", "value", tenant, row.id)
+            env.secrets[row.key] = self._open(row.sealed, row.value, place)
+            return
         binding = self._binding(tenant, row)
         if binding is None:
             _log.warning(

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runner.deployments import make_deployment, make_limits
+from runner.deployments import make_deployment, make_limits, worker_id
 from runner.errors import DeploymentError
-from runner.resolve import worker_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,8 @@ Must not know where code comes from.
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+import uuid
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 
     from runner.bindings import Binding
     from runner.ops.limits import OpLimit
+
+
+_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "workers.dev.localhost")
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -96,3 +100,8 @@ def make_limits(*, cpu_ms: int, wall_ms: int, ops: Mapping[str, OpLimit]) -> Lim
     from runner.ops.limits import limits_json
 
     return Limits(cpu_ms=cpu_ms, wall_ms=wall_ms, ops=limits_json(ops))
+
+
+def worker_id(tenant: str, name: str) -> str:
+    """Return the id of a worker that nothing gave one: the same each time."""
+    return str(uuid.uuid5(_NAMESPACE, f"{tenant}/{name}"))

@@ -1,29 +1,46 @@
-"""Deploys the workers of folders, and deploys them again when their files change.
+"""Deploys the workers of folders as one tenant, and deploys them again when their files change.
 
-Must not know how requests find a worker; what it deploys goes into a table.
+Must not know how requests find a worker.
 """
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+import msgspec
 
 from pools.protocol import OutcomeKind
-from runner.errors import DeploymentError
+from runner.assembly import AssetFolder
+from runner.deployments import worker_id
+from runner.errors import (
+    BusyError,
+    DatabaseUnavailableError,
+    DeploymentError,
+    NotFoundError,
+    NotResolvedError,
+    RunnerError,
+)
 from runner.ingress.answers import problem_of
 from runner.sources import files_of, find_workers, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
-    from runner.builder import Builder
-    from runner.deployments import Deployment
+    from runner.assembly import Assembler
     from runner.dispatch import Dispatcher
-    from runner.resolve import WorkerTable
+    from runner.publish import Publisher
+    from runner.resolution import DatabaseResolver
+    from runner.sources import Source
+    from runner.store.session import Store
 
 _CHECK_EVENT: Final = b'{"type":"isolane:check"}'
 """No worker handles it: what is left is to compile and evaluate the module."""
+_MANAGER: Final = "dev"
+"""What ``workers.managed_by`` says of those that come and go with their files."""
+_MANY: Final = 1_000_000
 
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -35,46 +52,61 @@ class Folder:
         self,
         paths: Sequence[Path],
         variables: Mapping[str, str],
-        builder: Builder,
+        tenant: str,
+        publisher: Publisher,
+        store: Store,
+        assembler: Assembler,
+        resolver: DatabaseResolver,
         dispatcher: Dispatcher,
-        table: WorkerTable,
         tell: Callable[[str], None],
     ) -> None:
         self._paths = paths
         self._variables = variables
-        self._builder = builder
+        self._tenant = tenant
+        self._publisher = publisher
+        self._store = store
+        self._assembler = assembler
+        self._resolver = resolver
         self._dispatcher = dispatcher
-        self._table = table
         self._tell = tell
         self._stamps: dict[str, Stamp] = {}
-        self._unreadable: dict[str, str] = {}
+        self._told: dict[str, str] = {}
+        self._ours: set[str] | None = None
+        """Names of workers that came from files, at the last time, too."""
 
-    async def deploy(self) -> list[Deployment]:
-        """Deploy what is new or changed and remove what is gone; return what was deployed.
+    async def deploy(self) -> list[str]:
+        """Deploy what is new or changed and remove what is gone; return the names of what was deployed.
 
         Raises
         ------
         DeploymentError
             The folders themselves can not be read, or two workers have the same name.
+        DatabaseUnavailableError
+            There is no database; what was not done yet is done the next time.
 
         """
         found = find_workers(self._paths)
-        for name in self._stamps.keys() - found.keys():
-            del self._stamps[name]
-            self._table.remove(name)
-            self._tell(f"{name} is gone")
-        deployed: list[Deployment] = []
-        for name, path in found.items():
-            stamp = _stamp(path)
-            if self._stamps.get(name) != stamp:
-                self._stamps[name] = stamp
-                if (deployment := await self._deploy(name, path)) is not None:
-                    deployed.append(deployment)
+        if self._ours is None:
+            self._ours = await self._move_in()
+        for name in self._ours - found.keys():
+            await self._remove(name)
+        changed = {
+            name: stamp
+            for name, path in found.items()
+            if self._stamps.get(name) != (stamp := _stamp(path))
+        }
+        for name in changed:
+            await self._reserve(name)
+        deployed = []
+        for name, stamp in changed.items():
+            if await self._deploy(name, found[name]):
+                deployed.append(name)
+            self._stamps[name] = stamp
         return deployed
 
-    async def check(self, deployments: Sequence[Deployment]) -> None:
-        """Compile and evaluate deployments, and tell why one will not start."""
-        await asyncio.gather(*(self._check(deployment) for deployment in deployments))
+    async def check(self, names: Sequence[str]) -> None:
+        """Compile and evaluate workers, and tell why one will not start."""
+        await asyncio.gather(*(self._check(name) for name in names))
 
     async def watch(self, interval_s: float) -> None:
         """Deploy what changes, until cancelled."""
@@ -82,35 +114,104 @@ class Folder:
             await asyncio.sleep(interval_s)
             try:
                 deployed = await self.deploy()
-            except DeploymentError as error:
+            except (DeploymentError, DatabaseUnavailableError) as error:
                 self._tell_once("", str(error))
                 continue
-            for deployment in deployed:
-                self._tell(f"{deployment.name} was deployed again")
+            self._told.pop("", None)
+            for name in deployed:
+                self._tell(f"{name} was deployed again")
             await self.check(deployed)
 
-    async def _deploy(self, name: str, path: Path) -> Deployment | None:
-        try:
-            source = read_source(path)
-        except DeploymentError as error:
-            self._tell_once(name, f"{name} can not be deployed: {error}")
-            return None
-        self._unreadable.pop(name, None)
-        deployment = await self._builder.build(source, self._variables)
-        self._table.put(deployment)
-        return deployment
+    async def _move_in(self) -> set[str]:
+        """Return which workers came from files the last time."""
+        async with self._store.session() as session:
+            tenant = await session.tenants.ensure(self._tenant)
+            # It is one's own machine.
+            await session.tenants.limit(
+                tenant.id, workers=_MANY, databases=_MANY, kv=_MANY, storage=_MANY
+            )
+            return await session.workers.managed(tenant.id, _MANAGER)
 
-    async def _check(self, deployment: Deployment) -> None:
-        execution = self._dispatcher.start(deployment, _CHECK_EVENT)
-        outcome = await execution.ended()
-        if outcome.kind is OutcomeKind.NO_HANDLER:
+    async def _reserve(self, name: str) -> None:
+        """Make the worker before any is deployed: they may be bound to each other."""
+        try:
+            async with self._store.session() as session:
+                tenant = await session.tenants.get(self._tenant)
+                worker = await session.workers.ensure(tenant.id, name, self._id(name))
+                await session.workers.manage(worker.id, _MANAGER)
+        except DatabaseUnavailableError:
+            raise
+        except RunnerError:
+            # Deploying it fails, too, and that is told.
             return
-        problem = problem_of(outcome, expose_errors=True)
-        self._tell(f"{deployment.name} will not start: {problem.message}")
+        assert self._ours is not None
+        self._ours.add(name)
+
+    async def _deploy(self, name: str, path: Path) -> bool:
+        try:
+            source = self._with_variables(read_source(path))
+            assets = _asset_folder(source, path)
+            published = await self._publisher.publish(
+                self._tenant, source, number=self._id(name), managed_by=_MANAGER, strict=False
+            )
+        except DatabaseUnavailableError:
+            raise
+        except RunnerError as error:
+            self._tell_once(name, f"{name} can not be deployed: {error}")
+            return False
+        self._told.pop(name, None)
+        number = str(published.worker.id)
+        if assets is None:
+            self._assembler.asset_folders.pop(number, None)
+        else:
+            self._assembler.asset_folders[number] = assets
+        # The database tells it, too, a moment later.
+        self._resolver.forget(f"worker {number}")
+        self._resolver.forget(f"environment {published.worker.environment}")
+        return True
+
+    async def _remove(self, name: str) -> None:
+        assert self._ours is not None
+        try:
+            async with self._store.session() as session:
+                tenant = await session.tenants.get(self._tenant)
+                worker = await session.workers.delete(tenant.id, name)
+        except NotFoundError:
+            pass
+        else:
+            self._assembler.asset_folders.pop(str(worker.id), None)
+            self._tell(f"{name} is gone")
+        self._stamps.pop(name, None)
+        self._ours.discard(name)
+
+    async def _check(self, name: str) -> None:
+        try:
+            async with self._store.session() as session:
+                tenant = await session.tenants.get(self._tenant)
+                worker = await session.workers.get(tenant.id, name)
+            deployment = await self._resolver.worker(str(worker.id))
+            await self._dispatcher.serving()
+            execution = self._dispatcher.start(deployment, _CHECK_EVENT)
+        except (BusyError, NotFoundError, NotResolvedError, DatabaseUnavailableError) as error:
+            self._tell(f"{name} could not be checked: {error}")
+            return
+        outcome = await execution.ended()
+        if outcome.kind is not OutcomeKind.NO_HANDLER:
+            problem = problem_of(outcome, expose_errors=True)
+            self._tell(f"{name} will not start: {problem.message}")
+
+    def _id(self, name: str) -> UUID:
+        return UUID(worker_id(self._tenant, name))
+
+    def _with_variables(self, source: Source) -> Source:
+        manifest = msgspec.structs.replace(
+            source.manifest, vars={**source.manifest.vars, **self._variables}
+        )
+        return msgspec.structs.replace(source, manifest=manifest)
 
     def _tell_once(self, name: str, text: str) -> None:
-        if self._unreadable.get(name) != text:
-            self._unreadable[name] = text
+        if self._told.get(name) != text:
+            self._told[name] = text
             self._tell(text)
 
 
@@ -121,3 +222,15 @@ def _stamp(path: Path) -> Stamp:
     except (OSError, DeploymentError):
         return ()
     return tuple((str(file), stat.st_mtime_ns, stat.st_size) for file, stat in stats)
+
+
+def _asset_folder(source: Source, path: Path) -> AssetFolder | None:
+    """Return where a worker's static files are; they are served as they are, without deploying them again."""
+    assets = source.manifest.assets
+    if assets is None or not assets.folder:
+        return None
+    root = path.resolve()
+    folder = (root / assets.folder).resolve()
+    if not folder.is_dir() or root not in folder.parents:
+        raise DeploymentError(f"[assets] folder = {assets.folder!r} is no folder in {path}")
+    return AssetFolder(assets.binding, str(folder))

@@ -6,14 +6,13 @@ Must not know how requests arrive.
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runner.deployments import Deployment
     from runner.events.fetch import Request
 
 Page = tuple[int, str, bytes]
@@ -38,6 +37,13 @@ _NONE: Final = (
 )
 
 
+class Listed(NamedTuple):
+    """A worker on the page."""
+
+    id: str
+    name: str
+
+
 class Pages:
     """Answers what addresses no worker. ``base`` is where we listen, ``domain`` what workers' names stand before."""
 
@@ -46,13 +52,13 @@ class Pages:
         self._port = base.rpartition(":")[2]
         self._domain = domain
 
-    def address(self, deployment: Deployment) -> str:
-        return f"http://{deployment.name}.{self._domain}:{self._port}/"
+    def address(self, worker: Listed) -> str:
+        return f"http://{worker.name}.{self._domain}:{self._port}/"
 
-    def curl(self, deployment: Deployment) -> str:
-        return f"curl -H 'x-worker-name: {deployment.name}' {self._base}/"
+    def curl(self, worker: Listed) -> str:
+        return f"curl -H 'x-worker-name: {worker.name}' {self._base}/"
 
-    def answer(self, request: Request, deployments: Sequence[Deployment]) -> Page | None:
+    def answer(self, request: Request, listed: Sequence[Listed]) -> Page | None:
         """Return the index, or nothing where a worker was meant."""
         if request.method not in {"GET", "HEAD"}:
             return None
@@ -62,24 +68,23 @@ class Pages:
             return None
         accept = next((value for name, value in request.headers if name == "accept"), "")
         if "text/html" in accept:
-            return 200, "text/html; charset=utf-8", self._html(deployments)
+            return 200, "text/html; charset=utf-8", self._html(listed)
         if request.wants_json:
-            return 200, "application/json", self._json(deployments)
-        lines = [self.curl(deployment) for deployment in deployments]
+            return 200, "application/json", self._json(listed)
+        lines = [self.curl(worker) for worker in listed]
         return 200, _TEXT, ("\n".join(lines) + "\n").encode()
 
-    def _html(self, deployments: Sequence[Deployment]) -> bytes:
+    def _html(self, listed: Sequence[Listed]) -> bytes:
         items = [
-            f'<li><a href="{html.escape(self.address(deployment))}">{html.escape(deployment.name)}</a>'
-            f"<br><code>{html.escape(self.curl(deployment))}</code></li>"
-            for deployment in deployments
+            f'<li><a href="{html.escape(self.address(worker))}">{html.escape(worker.name)}</a>'
+            f"<br><code>{html.escape(self.curl(worker))}</code></li>"
+            for worker in listed
         ]
         workers = "<ul>\n" + "\n".join(items) + "\n</ul>" if items else _NONE
         return _PAGE.format(workers=workers).encode()
 
-    def _json(self, deployments: Sequence[Deployment]) -> bytes:
+    def _json(self, listed: Sequence[Listed]) -> bytes:
         workers = [
-            {"id": deployment.worker, "name": deployment.name, "url": self.address(deployment)}
-            for deployment in deployments
+            {"id": worker.id, "name": worker.name, "url": self.address(worker)} for worker in listed
         ]
         return msgspec.json.encode({"workers": workers}) + b"\n"

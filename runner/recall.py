@@ -172,14 +172,18 @@ class Recall(Generic[K, V]):
 
     async def _run(self, key: K, lookup: _Lookup[V]) -> V:
         try:
-            for _ in range(_TRIES):
+            tries = 0
+            while True:
+                tries += 1
                 lookup.changed.clear()
                 answer = await self._look_up(key)
                 changed = lookup.changed
                 if _EVERYTHING not in changed and changed.isdisjoint(answer.depends):
                     self._keep(key, answer)
                     break
-            # Else it changes all the time: true just now, and not worth remembering.
+                if tries == _TRIES:
+                    # It changes all the time: true just now, and not worth remembering.
+                    break
             return _give(answer)
         except DatabaseUnavailableError as error:
             return self._old(key, error)

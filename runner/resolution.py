@@ -46,20 +46,16 @@ class Asked(msgspec.Struct, frozen=True):
 
 
 class DatabaseResolver:
-    """Resolves requests. ``async with`` listens for changes; ``told`` also gets them, after what they change is forgotten."""
+    """Resolves requests. ``async with`` listens for changes."""
 
     def __init__(
-        self,
-        url: str,
-        lookup: Lookup,
-        assembler: Assembler,
-        domains: Iterable[str],
-        told: Callable[[str], None] = lambda change: None,
+        self, url: str, lookup: Lookup, assembler: Assembler, domains: Iterable[str]
     ) -> None:
         self._lookup = lookup
         self._assembler = assembler
         self._suffixes = tuple(f".{domain}" for domain in domains)
-        self._told = told
+        self.on_change: list[Callable[[str], None]] = []
+        """Called with each change, after what it makes untrue was forgotten."""
         self._targets: Recall[Asked, UUID | Routes] = Recall(self._find_target, _MAX_TARGETS)
         self._paths: Recall[tuple[UUID, str], RouteRow] = Recall(self._find_route, _MAX_PATH_BYTES)
         self._deployments: Recall[str, Deployment] = Recall(self._find_worker, _MAX_CODE_BYTES)
@@ -137,12 +133,14 @@ class DatabaseResolver:
             change = f"{kind} {key.lower()}"
         for recall in self._recalls:
             recall.forget(change)
-        self._told(change)
+        for tell in self.on_change:
+            tell(change)
 
     def _doubt(self) -> None:
         for recall in self._recalls:
             recall.doubt()
-        self._told("all")
+        for tell in self.on_change:
+            tell("all")
 
     # --- what a request asks for ----------------------------------------------------------------------------------
 

@@ -6,9 +6,10 @@ Must not know how deployments are made.
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from runner.errors import NotResolvedError
+from runner.pages import Listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,13 +17,6 @@ if TYPE_CHECKING:
     from runner.deployments import Deployment
     from runner.events.fetch import Request
     from runner.pages import Pages
-
-_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "workers.dev.localhost")
-
-
-def worker_id(tenant: str, name: str) -> str:
-    """Return the id of a worker that has no row anywhere: the same each time."""
-    return str(uuid.uuid5(_NAMESPACE, f"{tenant}/{name}"))
 
 
 class WorkerTable:
@@ -89,7 +83,8 @@ class WorkerTable:
             or self._name_in(request.host)
         ):
             return None
-        return self._pages.answer(request, self.deployments)
+        listed = [Listed(one.worker, one.name) for one in self.deployments]
+        return self._pages.answer(request, listed)
 
     def _of_id(self, text: str) -> Deployment:
         try:

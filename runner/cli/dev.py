@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import os
 import secrets
@@ -14,22 +13,23 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import uvloop
 
-from runner.api.listener import ControlListener, bind_near
-from runner.app import Runner, make_control, make_http
+from runner.api.listener import bind_near
 from runner.cli.dev_services import DevServices, forget
-from runner.cli.exits import UsageError
+from runner.cli.exits import Exit, UsageError
 from runner.cli.logs import configure_logging
 from runner.cli.terminal import TerminalJournal
 from runner.config import Address, load_settings
-from runner.drain import drain
 from runner.embedded.process import write_private
 from runner.env_file import EnvFileError, read_env
 from runner.folder import Folder
+from runner.front import FrontPage
 from runner.ingress.server import bind
 from runner.lifecycle import Signals
 from runner.pages import Pages
-from runner.resolve import WorkerTable
+from runner.publish import Publisher
+from runner.service import Service, Sockets
 from runner.service_settings import without_password
+from runner.sources import find_workers
 
 if TYPE_CHECKING:
     import argparse
@@ -37,17 +37,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from runner.config import Settings
-    from runner.ingress.server import HttpServer
 
 _DOMAIN: Final = "workers.dev.localhost"
+_TENANT: Final = "dev"
 _STATE: Final = Path(".isolane")
 _WATCH_S: Final = 0.5
-_GC_THRESHOLD: Final = 20_000
 _CONTROL_PORT: Final = 9420
 
 
 def main(options: argparse.Namespace) -> int:
-    """Take the address first, then start everything else."""
+    """Take the addresses first, then start everything else."""
     # This machine alone, unless told otherwise.
     settings = load_settings(
         defaults={"HTTP_ADDR": "127.0.0.1:8080", "CONTROL_ADDR": "127.0.0.1:0"}
@@ -67,16 +66,12 @@ def main(options: argparse.Namespace) -> int:
     except EnvFileError as error:
         raise UsageError(str(error)) from None
     configure_logging(settings)
-    sock = bind(settings.http_addr)
-    try:
+    with bind(settings.http_addr) as http, _bind_control(settings) as control:
+        find_workers(paths)
         if options.fresh:
             asyncio.run(forget(_STATE))
-        with _bind_control(settings) as control:
-            return uvloop.run(
-                _serve(settings, sock, control, paths, variables, watch=options.watch)
-            )
-    finally:
-        sock.close()
+        sockets = Sockets(http, control)
+        return uvloop.run(_serve(settings, sockets, paths, variables, watch=options.watch))
 
 
 def _bind_control(settings: Settings) -> socket.socket:
@@ -89,94 +84,112 @@ def _bind_control(settings: Settings) -> socket.socket:
 
 async def _serve(
     settings: Settings,
-    sock: socket.socket,
-    control_sock: socket.socket,
+    sockets: Sockets,
     paths: Sequence[Path],
     variables: Mapping[str, str],
     *,
     watch: bool,
 ) -> int:
-    """Serve until a signal comes, then drain."""
-    address = Address(*sock.getsockname()[:2])
-    base = f"http://{address}"
+    """Serve until a signal comes or a server of our own is lost, then drain."""
     journal = TerminalJournal(sys.stdout, colours=sys.stdout.isatty() and not settings.no_colour)
-    pages = Pages(base, _DOMAIN)
-    table = WorkerTable(settings.worker_domains, pages)
+    token = settings.control_token or secrets.token_hex(16)
     with Signals() as signals:
-        async with (
-            ControlListener(
-                control_sock, settings.control_token or secrets.token_hex(16)
-            ) as control,
-            DevServices(settings, _STATE) as services,
-            Runner(settings, journal) as runner,
-        ):
-            folder = Folder(
-                paths, variables, runner.builder("dev"), runner.dispatcher, table, journal.line
-            )
-            deployed = await folder.deploy()
-            calls = runner.make_calls(table)
-            server = make_http(calls, table, settings.trusted_proxies, sock)
-            await server.start()
-            served = await services.ready()
-            make_control(control, runner, signals)
-            for name, where in _addresses(base, control, given=settings, served=served):
-                journal.line(f"{name} {where}")
-            for deployment in table.deployments:
-                journal.line(f"  {pages.curl(deployment)}")
-            _write_state(base, control, served)
-            await folder.check(deployed)
-            runner.fetch.open()
-            # What was made so far stays, and a request leaves no cycles: collecting garbage may be rare.
-            gc.freeze()
-            gc.set_threshold(_GC_THRESHOLD)
-            watching = asyncio.create_task(_watch(folder, wanted=watch), name="watch")
-            await signals.wait()
-            watching.cancel()
-            await _drain(runner, server)
-            await server.close()
+        async with DevServices(settings, _STATE) as backing:
+            service = Service(settings, journal, sockets, backing, signals, token=token)
+            try:
+                if not await signals.before(service.open()):
+                    return Exit.OK
+                folder = _folder(service, paths, variables, journal)
+                lost = await _serve_folder(
+                    service, folder, journal, sockets, signals, backing, settings, watch=watch
+                )
+            finally:
+                await service.close()
     journal.flush()
-    _remove_state()
-    return 0
+    if lost is not None:
+        raise lost
+    return Exit.OK
 
 
-async def _watch(folder: Folder, *, wanted: bool) -> None:
-    if wanted:
-        await folder.watch(_WATCH_S)
+async def _serve_folder(
+    service: Service,
+    folder: Folder,
+    journal: TerminalJournal,
+    sockets: Sockets,
+    signals: Signals,
+    backing: DevServices,
+    given: Settings,
+    *,
+    watch: bool,
+) -> Exception | None:
+    """Serve what is in the folder and whatever else the database has; return what ended it, if that is no signal."""
+    base = f"http://{Address(*sockets.http.getsockname()[:2])}"
+    pages = Pages(base, _DOMAIN)
+    deployed = await folder.deploy()
+    async with FrontPage(pages, service.store, service.resolver) as front:
+        await service.accept(front)
+        for name, where in _addresses(base, service, given):
+            journal.line(f"{name} {where}")
+        for worker in front.workers:
+            journal.line(f"  {pages.curl(worker)}")
+        _write_state(base, service)
+        await folder.check(deployed)
+        ending = asyncio.create_task(signals.wait(), name="signals")
+        losing = asyncio.create_task(backing.lost(), name="servers")
+        duties = [ending, losing]
+        if watch:
+            duties.append(asyncio.create_task(folder.watch(_WATCH_S), name="watch"))
+        try:
+            done, _ = await asyncio.wait(duties, return_when=asyncio.FIRST_COMPLETED)
+            lost = losing.result() if losing in done else None
+            for task in done - {losing}:
+                task.result()
+        finally:
+            for task in duties:
+                task.cancel()
+            await asyncio.wait(duties)
+            _remove_state()
+        await service.drain()
+    return lost
 
 
-async def _drain(runner: Runner, server: HttpServer) -> None:
-    timeout_ms = runner.settings.drain_timeout_ms
-    runner.admission.draining = True
-    server.stop_accepting()
-    if running := runner.supervisor.executions():
-        print(f"draining {len(running)} executions", file=sys.stderr)
-    await drain(runner.supervisor.executions, timeout_ms)
-    await server.finish(timeout_ms / 1000)
+def _folder(
+    service: Service, paths: Sequence[Path], variables: Mapping[str, str], journal: TerminalJournal
+) -> Folder:
+    return Folder(
+        paths,
+        variables,
+        _TENANT,
+        Publisher(service.store, service.runner.stripper),
+        service.store,
+        service.assembler,
+        service.resolver,
+        service.runner.dispatcher,
+        journal.line,
+    )
 
 
-def _addresses(
-    base: str, control: ControlListener, *, given: Settings, served: Settings
-) -> list[tuple[str, str]]:
+def _addresses(base: str, service: Service, given: Settings) -> list[tuple[str, str]]:
     """Return what runs where: of our own servers with the password, of the user's without."""
-    postgres, nats = served.database_url, served.nats_servers
+    postgres, nats = service.settings.database_url, service.settings.nats_servers
     addresses = [
         ("HTTP", base),
-        ("Control", control.url),
+        ("Control", service.control.url),
         ("PostgreSQL", without_password(postgres) if given.database_url else postgres),
         ("NATS", ",".join(map(without_password, nats) if given.nats_servers else nats)),
     ]
-    return addresses if given.control_token else [*addresses, ("Token", control.token)]
+    return addresses if given.control_token else [*addresses, ("Token", service.control.token)]
 
 
-def _write_state(base: str, control: ControlListener, served: Settings) -> None:
+def _write_state(base: str, service: Service) -> None:
     """Leave word for the other commands of this folder."""
     state = {
         "pid": os.getpid(),
         "http": base,
-        "control": control.url,
-        "token": control.token,
-        "postgres": served.database_url,
-        "nats": ",".join(served.nats_servers),
+        "control": service.control.url,
+        "token": service.control.token,
+        "postgres": service.settings.database_url,
+        "nats": ",".join(service.settings.nats_servers),
     }
     write_private(_STATE / "dev.json", json.dumps(state) + "\n")
 

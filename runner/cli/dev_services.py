@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from runner.embedded.process import ServiceFolder, write_private
+from runner.errors import EmbeddedServiceError
 from runner.service_settings import parse_secrets_key
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from runner.service_settings import SecretKey
 
 _EMBEDDED: Final = {"postgres": "PostgreSQL", "nats": "NATS"}
+_NAMES: Final = {"database_url": "PostgreSQL", "nats_servers": "NATS"}
 
 
 class DevServices:
@@ -37,6 +39,7 @@ class DevServices:
         self._state = state
         self._stack = AsyncExitStack()
         self._opening: asyncio.Task[Settings] | None = None
+        self._started: dict[str, Service] = {}
 
     async def __aenter__(self) -> Self:
         self._state.mkdir(mode=0o700, exist_ok=True)
@@ -58,6 +61,25 @@ class DevServices:
         """
         assert self._opening is not None
         return await self._opening
+
+    async def lost(self) -> EmbeddedServiceError:
+        """Wait until a server that was started has ended by itself; return what became of it."""
+        if not self._started:
+            await asyncio.get_running_loop().create_future()
+        watching = {
+            asyncio.create_task(service.process.wait(), name=f"watch {name}"): name
+            for name, service in self._started.items()
+        }
+        try:
+            done, _ = await asyncio.wait(watching, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.wait(watching)
+        ended = done.pop()
+        name = watching[ended]
+        reason = f"it ended with exit code {ended.result()}; start isolane dev again"
+        return EmbeddedServiceError(name, reason, self._started[name].log)
 
     async def __aexit__(self, *error: object) -> None:
         if self._opening is not None:
@@ -81,6 +103,8 @@ class DevServices:
             missing["nats_servers"] = open_nats(self._state / "nats")
         services = await self._stack.enter_async_context(open_together(*missing.values()))
         urls = dict(zip(missing, (service.url for service in services), strict=True))
+        names = (_NAMES[field] for field in missing)
+        self._started = dict(zip(names, services, strict=True))
         database_url = urls.get("database_url", settings.database_url)
         async with connect(database_url) as connection:
             await Migrator(connection).up()

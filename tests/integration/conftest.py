@@ -9,14 +9,18 @@ import signal
 import subprocess
 import sys
 import threading
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import psycopg
 import pytest
 
 from runner.embedded.nats import open_nats
 from runner.embedded.postgres import open_postgres
+from runner.store.migrate import Migrator
+from runner.store.pool import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
+TEMPLATE = "with_schema"
 
 
 class Cli:
@@ -140,15 +145,18 @@ def cli(tmp_path: Path, snapshots: Path) -> Cli:
     return Cli(tmp_path, snapshots)
 
 
-@pytest.fixture(scope="session")
-def services(postgres_url: str, nats_url: str) -> dict[str, str]:
-    """The servers of the session, as variables."""
-    return {"DATABASE_URL": postgres_url, "NATS_SERVERS": nats_url}
+@pytest.fixture(scope="module")
+def services(create_database: Callable[[str], str], template: str, nats_url: str) -> dict[str, str]:
+    """The servers of the session, as variables, with a database of the module's own."""
+    return {"DATABASE_URL": create_database(template), "NATS_SERVERS": nats_url}
 
 
 @pytest.fixture
-def dev(cli: Cli, services: dict[str, str]) -> Iterator[Callable[..., Dev]]:
-    """Start ``isolane dev`` on the session's servers; it is stopped when the test ends."""
+def dev(
+    cli: Cli, create_database: Callable[[str], str], template: str, nats_url: str
+) -> Iterator[Callable[..., Dev]]:
+    """Start ``isolane dev`` on the session's servers, with a database of the test's own; it is stopped when the test ends."""
+    services = {"DATABASE_URL": create_database(template), "NATS_SERVERS": nats_url}
     started: list[Dev] = []
 
     def start(*arguments: str | Path, **environ: str) -> Dev:
@@ -202,6 +210,34 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def nats_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A NATS server with JetStream for all tests."""
     yield from keep_open(open_nats(tmp_path_factory.mktemp("nats")))
+
+
+@pytest.fixture(scope="session")
+def create_database(postgres_url: str) -> Callable[[str], str]:
+    """Make a database after a template; return its URL."""
+    numbers = count(1)
+
+    def create(template: str) -> str:
+        name = TEMPLATE if template == "" else f"test_{next(numbers)}"
+        after = template or "template1"
+        with psycopg.connect(postgres_url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {after} STRATEGY file_copy")
+        return f"{postgres_url.rpartition('/')[0]}/{name}"
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def template(create_database: Callable[[str], str]) -> str:
+    """The schema, migrated once for all."""
+    url = create_database("")
+
+    async def migrate() -> None:
+        async with connect(url) as connection:
+            await Migrator(connection).up()
+
+    asyncio.run(migrate())
+    return TEMPLATE
 
 
 def parse(text: str) -> Any:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from runner.resolve import worker_id
+from runner.deployments import worker_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable

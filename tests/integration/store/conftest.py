@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 
 from runner.service_settings import SecretKey
-from runner.store.migrate import Migrator
 from runner.store.pool import connect, open_pool
 from runner.store.secrets import SecretBox
 from runner.store.session import Store
@@ -21,7 +17,6 @@ if TYPE_CHECKING:
 
     from runner.store.pool import Connection
 
-TEMPLATE = "with_schema"
 KEY = SecretKey(1, b"k" * 32)
 
 
@@ -59,34 +54,6 @@ class Rows:
         )
         assert isinstance(environment, UUID)
         return environment
-
-
-@pytest.fixture(scope="session")
-def create_database(postgres_url: str) -> Callable[[str], str]:
-    """Make a database after a template; return its URL."""
-    numbers = count(1)
-
-    def create(template: str) -> str:
-        name = TEMPLATE if template == "" else f"test_{next(numbers)}"
-        after = template or "template1"
-        with psycopg.connect(postgres_url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {after} STRATEGY file_copy")
-        return f"{postgres_url.rpartition('/')[0]}/{name}"
-
-    return create
-
-
-@pytest.fixture(scope="session")
-def template(create_database: Callable[[str], str]) -> str:
-    """The schema, migrated once for all."""
-    url = create_database("")
-
-    async def migrate() -> None:
-        async with connect(url) as connection:
-            await Migrator(connection).up()
-
-    asyncio.run(migrate())
-    return TEMPLATE
 
 
 @pytest.fixture

@@ -115,7 +115,6 @@ async def open_world(url: str) -> AsyncIterator[World]:
         assembler = Assembler(Settings(), Stripper(), box)
         changes: asyncio.Queue[str] = asyncio.Queue()
         domains = ["workers.test", "w.example"]
-        async with DatabaseResolver(
-            url, lookup, assembler, domains, changes.put_nowait
-        ) as resolver:
+        async with DatabaseResolver(url, lookup, assembler, domains) as resolver:
+            resolver.on_change.append(changes.put_nowait)
             yield World(Store(pool, box, "test"), resolver, lookup, changes)

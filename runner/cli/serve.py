@@ -1,0 +1,75 @@
+"""``isolane serve``: the runner, configured by its environment."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from runner.backing import ExistingServers
+from runner.cli.exits import Exit, UsageError
+from runner.cli.logs import configure_logging
+from runner.cli.terminal import TerminalJournal
+from runner.config import Address, load_settings
+from runner.ingress.server import bind
+from runner.lifecycle import Signals
+from runner.service import NoFrontPage, Service, Sockets
+from runner.service_settings import without_password
+
+if TYPE_CHECKING:
+    import argparse
+
+    from runner.config import Settings
+
+
+def main(options: argparse.Namespace) -> int:
+    """Check the settings and take the addresses, then start everything else."""
+    settings = load_settings()
+    for variable, value, example in (
+        (
+            "DATABASE_URL (or POSTGRES_HOST, POSTGRES_USER, POSTGRES_DB)",
+            settings.database_url,
+            "postgresql://USER:PASSWORD@HOST:5432/DATABASE",
+        ),
+        ("NATS_SERVERS", settings.nats_servers, "nats://HOST:4222"),
+    ):
+        if not value:
+            raise UsageError(
+                f"serve needs {variable}: set it to {example}; isolane dev brings servers along"
+            )
+    configure_logging(settings)
+    with bind(settings.http_addr) as http, bind(settings.control_addr) as control:
+        return uvloop.run(_serve(settings, Sockets(http, control)))
+
+
+async def _serve(settings: Settings, sockets: Sockets) -> int:
+    """Serve until a signal comes, then drain."""
+    journal = TerminalJournal(sys.stdout, colours=sys.stdout.isatty() and not settings.no_colour)
+    with Signals() as signals:
+        service = Service(
+            settings,
+            journal,
+            sockets,
+            ExistingServers(settings),
+            signals,
+            token=settings.control_token,
+        )
+        try:
+            if await signals.before(service.open()):
+                await service.accept(NoFrontPage())
+                _say_where(journal, service, sockets)
+                await signals.wait()
+                await service.drain()
+        finally:
+            await service.close()
+    journal.flush()
+    return Exit.OK
+
+
+def _say_where(journal: TerminalJournal, service: Service, sockets: Sockets) -> None:
+    settings = service.settings
+    journal.line(f"HTTP http://{Address(*sockets.http.getsockname()[:2])}")
+    journal.line(f"Control {service.control.url}")
+    journal.line(f"PostgreSQL {without_password(settings.database_url)}")
+    journal.line(f"NATS {','.join(map(without_password, settings.nats_servers))}")

@@ -1,0 +1,174 @@
+"""A runner that serves: its parts in the order in which they are opened, for ``serve`` and ``dev`` alike.
+
+What is opened later may use what was opened before, and is closed first. Must not know the command line.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from runner.api.listener import ControlListener
+from runner.app import (
+    Runner,
+    health_checks,
+    make_api,
+    make_control,
+    make_http,
+    make_kv_purge,
+    make_metrics,
+    make_telemetry,
+    serve_nats,
+)
+from runner.assembly import Assembler
+from runner.drain import drain
+from runner.nats.connection import open_bus
+from runner.resolution import DatabaseResolver
+from runner.store.lookup import Lookup
+from runner.store.pool import describe, open_pool
+from runner.store.secrets import SecretBox
+from runner.store.session import Store
+
+if TYPE_CHECKING:
+    import socket
+
+    from runner.calls import Calls
+    from runner.config import Settings
+    from runner.ingress.http import FrontPage
+    from runner.ingress.server import HttpServer
+    from runner.journal import Journal
+    from runner.lifecycle import Signals
+    from runner.nats.connection import Bus
+    from runner.nats.fetch import NatsIngress
+    from runner.store.pool import Pool
+
+_log = logging.getLogger(__name__)
+_GC_THRESHOLD: Final = 20_000
+
+
+class Sockets(NamedTuple):
+    """Where it listens; taken before anything else is started."""
+
+    http: socket.socket
+    control: socket.socket
+
+
+class Backing(Protocol):
+    """The servers that a runner stands on."""
+
+    async def ready(self) -> Settings:
+        """Return the settings with their addresses, once they are there and the schema is ours."""
+        ...
+
+
+class Service:
+    """The parts. :meth:`open`, then :meth:`accept`; :meth:`drain` and :meth:`close` at the end."""
+
+    settings: Settings
+    runner: Runner
+    pool: Pool
+    store: Store
+    assembler: Assembler
+    resolver: DatabaseResolver
+    calls: Calls
+    bus: Bus
+    requests: NatsIngress
+    http: HttpServer
+
+    def __init__(
+        self,
+        settings: Settings,
+        journal: Journal,
+        sockets: Sockets,
+        backing: Backing,
+        signals: Signals,
+        *,
+        token: str,
+    ) -> None:
+        self.settings = settings
+        self._journal = journal
+        self._sockets = sockets
+        self._backing = backing
+        self._signals = signals
+        self.control = ControlListener(sockets.control, token)
+        self.telemetry = make_telemetry(settings)
+        self._stack = AsyncExitStack()
+
+    async def open(self) -> None:
+        """Open everything but the doors: after this, workers can be deployed and run.
+
+        Raises
+        ------
+        HostStartError
+            An isolate host can not serve.
+        DatabaseUnavailableError
+            PostgreSQL went away again.
+
+        """
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.control)
+            await stack.enter_async_context(self.telemetry)
+            self.runner = await stack.enter_async_context(
+                Runner(self.settings, self._journal, observer=self.telemetry.observer)
+            )
+            self.settings = await self._backing.ready()
+            await self._open_store(stack)
+            self.calls = self.runner.make_calls(self.resolver)
+            self.bus = await stack.enter_async_context(
+                open_bus(self.settings.nats_servers, self.settings.nats_credentials)
+            )
+            make_metrics(self.control, self.telemetry, self.runner, self.pool, self.bus)
+            make_api(self.control, self.runner, self.store, self.pool)
+            self._stack = stack.pop_all()
+
+    async def accept(self, front: FrontPage) -> None:
+        """Open the doors: HTTP, NATS, then say that it serves. ``front`` answers what addresses no worker."""
+        self.http = make_http(self.calls, front, self.settings.trusted_proxies, self._sockets.http)
+        self._stack.push_async_callback(self.http.close)
+        await self.http.start()
+        self.requests = await self._stack.enter_async_context(serve_nats(self.bus, self.calls))
+        checks = health_checks(self.pool, self.bus)
+        make_control(self.control, self.runner, self._signals, checks)
+        # What was made so far stays, and a request leaves no cycles: collecting garbage may be rare.
+        self.runner.fetch.open()
+        gc.freeze()
+        gc.set_threshold(_GC_THRESHOLD)
+
+    async def drain(self) -> None:
+        """Take nothing new, let what runs finish, and end what does not within ``DRAIN_TIMEOUT_MS``."""
+        timeout_ms, supervisor = self.settings.drain_timeout_ms, self.runner.supervisor
+        # What NATS has sent us already is served, as nobody sends it again.
+        await self.requests.stop_accepting()
+        self.runner.admission.draining = True
+        self.http.stop_accepting()
+        if running := supervisor.executions():
+            _log.warning("draining %d executions", len(running))
+        await drain(supervisor.executions, timeout_ms)
+        await self.http.finish(timeout_ms / 1000)
+        await self.requests.finish(timeout_ms / 1000)
+
+    async def close(self) -> None:
+        await self._stack.aclose()
+
+    async def _open_store(self, stack: AsyncExitStack) -> None:
+        settings, url = self.settings, self.settings.database_url
+        self.pool = await stack.enter_async_context(open_pool(url))
+        box, place = SecretBox(settings.secrets_keys), describe(url)
+        self.store = Store(self.pool, box, place)
+        self.assembler = Assembler(settings, self.runner.stripper, box)
+        self.resolver = await stack.enter_async_context(
+            DatabaseResolver(url, Lookup(self.pool, place), self.assembler, settings.worker_domains)
+        )
+        self.runner.world.pool = self.pool
+        purge = make_kv_purge(self.pool)
+        purge.start()
+        stack.push_async_callback(purge.stop)
+
+
+class NoFrontPage:
+    """Says nothing: whatever addresses no worker is an error."""
+
+    def page(self, request: object) -> None:
+        return None
