@@ -1,7 +1,7 @@
 // The state of one execution: what it was started for, whether its handler has settled, what it still
 // waits for, and so what the lane is told after each turn.
 
-import { freeze, isArray, ownKeys, parseJSON } from '../primordials.js';
+import { freeze, hasOwn, isArray, ownKeys, parseJSON } from '../primordials.js';
 import { made, use } from './chunks.js';
 import { isLimitError, setLimits } from './limits.js';
 import { log, resetLog } from './log.js';
@@ -56,9 +56,10 @@ function freezeDeep(value) {
 /** The tenant's variables and bindings, frozen. */
 export function environment() {
   if (env === null) {
+    const given = parseJSON(envText);
+    const vars = given.vars ?? {};
     // Tenant code has run by now: what is not given must not come from Object.prototype.
-    const { vars = {}, bindings } = { __proto__: null, ...parseJSON(envText) };
-    if (bindings !== undefined) use('bindings').bind(vars, bindings);
+    if (hasOwn(given, 'bindings')) use('bindings').bind(vars, given.bindings);
     env = freezeDeep(vars);
   }
   return env;
