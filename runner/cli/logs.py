@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import msgspec
 
 if TYPE_CHECKING:
     from runner.config import Settings
 
-_LEVELS: Final = {
+LEVELS: Final = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
     "warning": logging.WARNING,
@@ -37,12 +37,15 @@ class JsonFormatter(logging.Formatter):
 def configure_logging(settings: Settings) -> None:
     """Send log records to stderr."""
     handler = logging.StreamHandler(sys.stderr)
-    as_json = settings.log_format == "json" or (
-        settings.log_format == "auto" and not sys.stderr.isatty()
-    )
+    as_json = wants_json(settings, sys.stderr)
     handler.setFormatter(
         JsonFormatter() if as_json else logging.Formatter("%(levelname)s %(message)s")
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(_LEVELS[settings.log_level])
+    root.setLevel(LEVELS[settings.log_level])
+
+
+def wants_json(settings: Settings, out: TextIO) -> bool:
+    """Tell whether what goes there is for machines."""
+    return settings.log_format == "json" or (settings.log_format == "auto" and not out.isatty())

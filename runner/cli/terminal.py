@@ -18,16 +18,15 @@ _COLOURS: Final = {"red": "31", "yellow": "33", "grey": "90", "bold": "1"}
 _OF_LEVEL: Final = {"ERROR": "red", "WARN": "yellow", "DEBUG": "grey", "TRACE": "grey"}
 
 
-class TerminalJournal:
-    """Writes to a terminal or a file; colours only on a terminal that wants them."""
+class LineWriter:
+    """Writes lines to a terminal or a file; those of one iteration of the loop go together."""
 
-    def __init__(self, out: TextIO, *, colours: bool = False) -> None:
+    def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._colours = colours
         self._waiting: list[str] = []
 
-    def line(self, text: str) -> None:
-        """Write a line; those of one iteration of the loop go together."""
+    def write(self, text: str) -> None:
+        """Write a line, soon."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.flush)
         self._waiting.append(text)
@@ -40,6 +39,15 @@ class TerminalJournal:
             with contextlib.suppress(OSError):
                 self._out.write(text)
                 self._out.flush()
+
+
+class TerminalJournal(LineWriter):
+    """For people; colours only on a terminal that wants them."""
+
+    def __init__(self, out: TextIO, *, colours: bool = False) -> None:
+        super().__init__(out)
+        self._colours = colours
+        self.line = self.write
 
     def console(self, deployment: Deployment, level: str, text: str) -> None:
         for line in text.splitlines() or [""]:
