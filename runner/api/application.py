@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
 
-from runner.api.endpoint import Endpoint, Raw
+from runner.api.endpoint import Endpoint, Raw, Stream
 from runner.api.errors import ApiError, conflict, invalid, unavailable
 from runner.api.openapi import describe
 from runner.errors import (
@@ -139,6 +139,8 @@ def _success(endpoint: Endpoint, result: Any) -> Response:
         return Response(status_code=204, headers=_BASE_HEADERS)
     if isinstance(result, Raw):
         return Response(result.content, result.status, _BASE_HEADERS, result.media_type)
+    if isinstance(result, Stream):
+        return StreamingResponse(result.chunks, 200, _BASE_HEADERS, result.media_type)
     content = msgspec.json.encode(result) + b"\n"
     return Response(content, endpoint.status, _BASE_HEADERS, "application/json")
 

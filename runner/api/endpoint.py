@@ -1,7 +1,7 @@
 """One route of the control listener, declared once: what it takes, gives and documents is its handler's signature.
 
 A handler is ``async def handler(name: str, query: Struct, body: Struct) -> Result``, each argument only if it is wanted: those named in the
-path, ``query`` and ``body``. The first line of its docstring is the summary. ``None`` as result is 204, :class:`Raw` goes out as it is.
+path, ``query`` and ``body``. The first line of its docstring is the summary. ``None`` as result is 204, :class:`Raw` goes out as it is, a :class:`Stream` bit by bit.
 Must not know HTTP servers.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_type_hints
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Access = Literal["open", "token"]
@@ -35,6 +35,13 @@ class Raw(msgspec.Struct, frozen=True):
     content: bytes
     media_type: str = "application/json"
     status: int = 200
+
+
+class Stream(msgspec.Struct, frozen=True):
+    """A result that comes bit by bit, for as long as the client stays."""
+
+    chunks: AsyncIterator[bytes]
+    media_type: str
 
 
 @dataclass(frozen=True)

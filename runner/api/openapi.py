@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from runner.api.endpoint import Raw
+from runner.api.endpoint import Raw, Stream
 from runner.api.errors import ErrorBody
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def describe(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     types = [ErrorBody]
     for endpoint in endpoints:
         types += endpoint.parameters.values()
-        if endpoint.result not in {None, type(None), Raw}:
+        if endpoint.result not in {None, type(None), Raw, Stream}:
             types.append(endpoint.result)
     schemas, components = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
     known = list(zip(types, schemas, strict=True))
@@ -90,6 +90,8 @@ def _result(endpoint: Endpoint, schema_of: Any) -> dict[str, Any]:
     if result in {None, type(None)}:
         return {"204": {"description": "done"}}
     answer: dict[str, Any] = {"description": endpoint.summary}
-    if result is not Raw:
+    if result is Stream:
+        answer["content"] = {"text/event-stream": {}}
+    elif result is not Raw:
         answer["content"] = {"application/json": {"schema": schema_of(result)}}
     return {str(endpoint.status): answer}

@@ -55,21 +55,31 @@ class Tail:
             return None
 
 
-@asynccontextmanager
-async def open_tail(bus: Bus, worker: str, level: str = "TRACE") -> AsyncIterator[Tail]:
-    """Follow a worker (its id), with lines at least as grave as ``level``.
+class Tails:
+    """Opens tails on one bus."""
 
-    Raises
-    ------
-    NatsUnavailableError
-        The connection is closed.
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._closing: set[asyncio.Task[None]] = set()
 
-    """
-    tail = Tail(level)
-    subscription = await bus.subscribe(console_subject(worker, "*"), tail.take)
-    try:
-        # From here on the server has it.
-        await bus.flush()
-        yield tail
-    finally:
-        await bus.leave(subscription)
+    @asynccontextmanager
+    async def open(self, worker: str, level: str = "TRACE") -> AsyncIterator[Tail]:
+        """Follow a worker (its id), with lines at least as grave as ``level``.
+
+        Raises
+        ------
+        NatsUnavailableError
+            The connection is closed.
+
+        """
+        tail = Tail(level)
+        subscription = await self._bus.subscribe(console_subject(worker, "*"), tail.take)
+        try:
+            # From here on the server has it.
+            await self._bus.flush()
+            yield tail
+        finally:
+            # A reader that left has no time to wait for it.
+            closing = asyncio.get_running_loop().create_task(self._bus.leave(subscription))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)

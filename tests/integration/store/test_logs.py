@@ -14,7 +14,7 @@ from runner.errors import DatabaseUnavailableError
 from runner.logs.publisher import LinePublisher
 from runner.logs.retention import LogRetention
 from runner.logs.store import LineStore, LogTable
-from runner.logs.tail import open_tail
+from runner.logs.tail import Tails
 from runner.nats.connection import open_bus
 from runner.schedules.clock import SystemClock
 from runner.store.dedicated import DedicatedConnection
@@ -102,7 +102,7 @@ async def test_nothing_waits_for_nats_while_it_is_away(tmp_path: Path) -> None:
 
 async def test_a_tail_hears_one_worker_at_the_level_it_wants(nats_url: str) -> None:
     worker, other = str(uuid4()), str(uuid4())
-    async with open_bus([nats_url]) as bus, open_tail(bus, worker, "WARN") as tail:
+    async with open_bus([nats_url]) as bus, Tails(bus).open(worker, "WARN") as tail:
         publisher = LinePublisher(bus)
         for who, level in ((other, "ERROR"), (worker, "INFO"), (worker, "WARN"), (worker, "ERROR")):
             publisher.line(who, level, f"{level} of {who}")
@@ -117,7 +117,7 @@ async def test_a_tail_hears_one_worker_at_the_level_it_wants(nats_url: str) -> N
 
 async def test_a_slow_reader_learns_how_much_it_missed(nats_url: str) -> None:
     worker = str(uuid4())
-    async with open_bus([nats_url]) as bus, open_tail(bus, worker) as tail:
+    async with open_bus([nats_url]) as bus, Tails(bus).open(worker) as tail:
         for number in range(2000):
             await bus.publish(f"{worker}.console.INFO", b"%d" % number)
         while tail._dropped < 2000 - 1024:
