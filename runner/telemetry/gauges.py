@@ -1,11 +1,11 @@
-"""What the runner's parts say of themselves when metrics are read: hosts and their pools, admission, code caches, the database.
+"""What the runner's parts say of themselves when metrics are read: hosts and their pools, admission, code caches, PostgreSQL, NATS.
 
 They count for themselves; here it gets names. Host names are few: as many as ``ISOLATE_HOSTS``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from runner.telemetry.families import counter, gauge
 
@@ -153,3 +153,35 @@ class DatabaseGauges:
                 # The pool leaves out what is 0.
                 series: dict[Labels, float] = {(self._name,): stats.get(field, 0)}
                 yield make(f"isolane.postgresql.{field}", what, "1", ("pool",), series)
+
+
+class NatsConnection(Protocol):
+    """What is asked of the connection to NATS."""
+
+    on_disconnect: list[Callable[[], None]]
+
+    @property
+    def connected(self) -> bool: ...
+
+
+class NatsGauges:
+    """Reads a connection to NATS, and counts how often it is lost."""
+
+    def __init__(self, connection: NatsConnection) -> None:
+        self._connection = connection
+        self._lost = 0
+        connection.on_disconnect.append(self._lose)
+
+    def _lose(self) -> None:
+        self._lost += 1
+
+    def __call__(self) -> Iterable[Family]:
+        connected = float(self._connection.connected)
+        yield gauge("isolane.nats.connected", "1 while NATS is there.", "1", (), {(): connected})
+        yield counter(
+            "isolane.nats.disconnects",
+            "Connections to NATS that were lost.",
+            "{connection}",
+            (),
+            {(): self._lost},
+        )

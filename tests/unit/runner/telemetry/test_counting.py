@@ -10,10 +10,12 @@ from runner.events.context import NO_CONTEXT, EventContext
 from runner.journal import EventLine
 from runner.telemetry.counting import Counting
 from runner.telemetry.families import Distribution
-from runner.telemetry.gauges import DatabaseGauges
+from runner.telemetry.gauges import DatabaseGauges, NatsGauges
 from tests.unit.runner.fake_lane import OK, connect
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.ops.registry import OpCall
 
 
@@ -128,3 +130,21 @@ def test_a_database_pool_says_how_it_is() -> None:
     assert families["isolane.postgresql.requests_num"].series == {("store",): 9}
     assert families["isolane.postgresql.requests_errors"].series == {("store",): 0}
     assert families["isolane.postgresql.requests_errors"].kind == "counter"
+
+
+def test_the_connection_to_nats_says_how_it_is() -> None:
+    class Connection:
+        connected = True
+
+        def __init__(self) -> None:
+            self.on_disconnect: list[Callable[[], None]] = []
+
+    connection = Connection()
+    gauges = NatsGauges(connection)
+    for call in connection.on_disconnect:
+        call()
+
+    assert {family.name: family.series for family in gauges()} == {
+        "isolane.nats.connected": {(): 1.0},
+        "isolane.nats.disconnects": {(): 1},
+    }
