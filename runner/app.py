@@ -20,7 +20,7 @@ from runner.world import World
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
     from typing import Self
 
     from runner.api.listener import ControlListener
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from runner.spawn import HostProcess
     from runner.store.kv_purge import KvPurge
     from runner.store.pool import Pool
+    from runner.store.session import Store
     from runner.telemetry.observer import Observer
     from runner.telemetry.service import Telemetry
 
@@ -233,21 +234,54 @@ def make_telemetry(settings: Settings) -> Telemetry:
     return Telemetry(settings)
 
 
-def make_metrics(control: ControlListener, telemetry: Telemetry, runner: Runner) -> None:
+def make_metrics(
+    control: ControlListener, telemetry: Telemetry, runner: Runner, pool: Pool, bus: Bus
+) -> None:
     """Serve the metrics, with those of the runner's parts among them."""
     from runner.api.metrics import metrics_endpoint
-    from runner.telemetry.gauges import RunnerGauges
+    from runner.telemetry.gauges import DatabaseGauges, NatsGauges, RunnerGauges
 
     telemetry.watch(RunnerGauges(runner.supervisor, runner.admission, runner.caches))
+    telemetry.watch(DatabaseGauges("store", pool.get_stats))
+    telemetry.watch(NatsGauges(bus))
     control.add([metrics_endpoint(telemetry.render)])
 
 
-def make_control(control: ControlListener, runner: Runner, signals: Signals) -> None:
+def make_api(control: ControlListener, runner: Runner, store: Store, pool: Pool) -> None:
+    """Serve the API for what tenants have."""
+    from runner.api.v1 import tenant_endpoints
+    from runner.publish import Publisher
+    from runner.store.kv import KvStore
+
+    control.add(tenant_endpoints(store, Publisher(store, runner.stripper), KvStore(pool)))
+
+
+def health_checks(pool: Pool, bus: Bus) -> dict[str, Callable[[], Awaitable[None]]]:
+    """Return what raises when a server that the runner stands on is away."""
+
+    async def postgres() -> None:
+        # A connection is tested before it is lent.
+        async with pool.connection():
+            pass
+
+    async def nats() -> None:
+        if not bus.connected:
+            raise ConnectionError(bus.place)
+
+    return {"PostgreSQL": postgres, "NATS": nats}
+
+
+def make_control(
+    control: ControlListener,
+    runner: Runner,
+    signals: Signals,
+    checks: Mapping[str, Callable[[], Awaitable[None]]],
+) -> None:
     """Have the control listener tell of a runner that serves now, and end it when it is asked to."""
     from runner.api.administration import Administration
 
     supervisor, admission = runner.supervisor, runner.admission
-    control.probes.started(lambda: len(supervisor.lanes), lambda: admission.draining, {})
+    control.probes.started(lambda: len(supervisor.lanes), lambda: admission.draining, checks)
     administration = Administration(
         supervisor, admission, runner.settings.mode, lambda: control.probes.state, signals.ask
     )
