@@ -13,6 +13,7 @@ from pools.protocol import STREAM_WINDOW_BYTES, Deliver, Mode, Start
 from runner.admission import Admission, AdmissionLimits
 from runner.bindings import ServiceBinding
 from runner.calls import Calls
+from runner.deployments import worker_id
 from runner.dispatch import Dispatcher
 from runner.events.context import EventContext
 from runner.events.trace import parse_traceparent
@@ -21,7 +22,7 @@ from runner.ops.addresses import AddressPolicy
 from runner.ops.fetch import Fetch
 from runner.ops.internal import InternalRoutes
 from runner.ops.service import Service
-from runner.resolve import WorkerTable, worker_id
+from runner.resolve import WorkerTable
 from tests.unit.runner.fake_lane import HELLO, OK, connect, deployment
 from tests.unit.runner.test_fetch_op import Client, serve, whole
 from tests.unit.runner.test_http_ingress import Lanes, Lines

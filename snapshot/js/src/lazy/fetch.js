@@ -10,7 +10,8 @@ import {
   typedArrayByteLength,
 } from '../primordials.js';
 
-const { attach, BYTES, inboundBody, makeResponse, makeResponseState, quote, TEXT, use } = core;
+const { attach, BYTES, inboundBody, makeResponse, makeResponseState, quote, TEXT, use, waitUntil } =
+  core;
 
 /** Bodies of more than this go out as a stream: 256 KiB. */
 const WHOLE = 262144;
@@ -70,6 +71,7 @@ function start(op, members, request, resolve, reject) {
   let stopListening = null;
   let streaming = false;
   let streamed = false;
+  let sending = null;
 
   const id = use('ops').start(
     op,
@@ -82,9 +84,11 @@ function start(op, members, request, resolve, reject) {
       sent(id) {
         if (body === null) return;
         body.used = true;
-        if (streaming) sendBody(id, body, reject);
+        if (streaming) sending = sendBody(id, body, reject);
       },
       resolve(value, buffer, id) {
+        // The answer may come before all of the body is sent, and be passed on: the execution lasts until then.
+        if (sending !== null) waitUntil(sending);
         const response = responseOf(value, buffer, id);
         // From here on the signal ends the body.
         streamed = value.body === 'stream';
