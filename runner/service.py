@@ -18,12 +18,15 @@ from runner.app import (
     make_control,
     make_http,
     make_kv_purge,
+    make_logs_api,
     make_metrics,
     make_telemetry,
     serve_nats,
 )
 from runner.assembly import Assembler
+from runner.background import Background
 from runner.drain import drain
+from runner.logs.fan import JournalFan
 from runner.nats.connection import open_bus
 from runner.resolution import DatabaseResolver
 from runner.store.lookup import Lookup
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _GC_THRESHOLD: Final = 20_000
+_WORKERS_CONNECTIONS: Final = 15
 
 
 class Sockets(NamedTuple):
@@ -75,6 +79,7 @@ class Service:
     calls: Calls
     bus: Bus
     requests: NatsIngress
+    background: Background
     http: HttpServer
 
     def __init__(
@@ -88,7 +93,7 @@ class Service:
         token: str,
     ) -> None:
         self.settings = settings
-        self._journal = journal
+        self._journal = JournalFan(journal)
         self._sockets = sockets
         self._backing = backing
         self._signals = signals
@@ -121,6 +126,12 @@ class Service:
             )
             make_metrics(self.control, self.telemetry, self.runner, self.pool, self.bus)
             make_api(self.control, self.runner, self.store, self.pool)
+            self.background = Background(
+                self.settings, self.calls.serving, self.bus, self._journal
+            )
+            stack.push_async_callback(self.background.close)
+            await self.background.open()
+            make_logs_api(self.control, self.store, self.background)
             self._stack = stack.pop_all()
 
     async def accept(self, front: FrontPage) -> None:
@@ -129,6 +140,7 @@ class Service:
         self._stack.push_async_callback(self.http.close)
         await self.http.start()
         self.requests = await self._stack.enter_async_context(serve_nats(self.bus, self.calls))
+        await self.background.accept()
         checks = health_checks(self.pool, self.bus)
         make_control(self.control, self.runner, self._signals, checks)
         # What was made so far stays, and a request leaves no cycles: collecting garbage may be rare.
@@ -141,6 +153,7 @@ class Service:
         timeout_ms, supervisor = self.settings.drain_timeout_ms, self.runner.supervisor
         # What NATS has sent us already is served, as nobody sends it again.
         await self.requests.stop_accepting()
+        await self.background.stop_accepting()
         self.runner.admission.draining = True
         self.http.stop_accepting()
         if running := supervisor.executions():
@@ -148,6 +161,7 @@ class Service:
         await drain(supervisor.executions, timeout_ms)
         await self.http.finish(timeout_ms / 1000)
         await self.requests.finish(timeout_ms / 1000)
+        await self.background.finish(timeout_ms / 1000)
 
     async def close(self) -> None:
         await self._stack.aclose()
@@ -161,7 +175,10 @@ class Service:
         self.resolver = await stack.enter_async_context(
             DatabaseResolver(url, Lookup(self.pool, place), self.assembler, settings.worker_domains)
         )
-        self.runner.world.pool = self.pool
+        # Another pool: whatever workers ask, requests find their workers.
+        self.runner.world.pool = await stack.enter_async_context(
+            open_pool(url, most=_WORKERS_CONNECTIONS)
+        )
         purge = make_kv_purge(self.pool)
         purge.start()
         stack.push_async_callback(purge.stop)
