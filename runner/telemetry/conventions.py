@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     Attributes: TypeAlias = dict[str, AttributeValue]
 
 _TRIGGERS: Final = {"fetch": "http", "scheduled": "timer", "task": "pubsub"}
+_MAX_TEXT: Final = 1024
+"""Characters of what clients and tenants choose: thousands of spans may wait to be sent."""
 _DATABASES: Final = {
     "kv": ("postgresql", "kv_data"),
     "database": ("postgresql", ""),
@@ -119,17 +121,17 @@ def client_attributes(method: str, url: str) -> Attributes:
 
 
 def _http(method: str, url: str) -> Attributes:
-    said: Attributes = {"http.request.method": method}
+    said: Attributes = {"http.request.method": method[:_MAX_TEXT]}
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
         return said
-    said["url.path"] = parts.path or "/"
+    said["url.path"] = (parts.path or "/")[:_MAX_TEXT]
     if parts.scheme:
         said["url.scheme"] = parts.scheme
     if host:
-        said["server.address"] = host
+        said["server.address"] = host[:_MAX_TEXT]
     if port is not None:
         said["server.port"] = port
     return said

@@ -5,6 +5,7 @@ Most events end without any. Must not know OpenTelemetry.
 
 from __future__ import annotations
 
+import logging
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from runner.telemetry.observer import AttributeValue, OpSpan
     from runner.telemetry.sampling import Sampler
 
+_log = logging.getLogger(__name__)
 _NO_ERRORS = frozenset({OutcomeKind.OK, OutcomeKind.ABORTED})
 
 
@@ -124,9 +126,11 @@ class Tracing(Counting):
         if observation.caller is not None:
             # Whoever looks at this event wants to know who called it.
             observation.caller.kept = True
-        self._sink.write(
-            EndedEvent(context, observation, line, deployment, now, failed, attributes or {})
-        )
+        event = EndedEvent(context, observation, line, deployment, now, failed, attributes or {})
+        try:
+            self._sink.write(event)
+        except Exception:  # noqa: BLE001 - a seam: what telemetry gets wrong must not become the event's failure
+            _log.exception("the spans of an event of worker %s can not be made", deployment.worker)
 
     def collect(self) -> Iterable[Family]:
         yield from super().collect()

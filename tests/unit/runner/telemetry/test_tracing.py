@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import SpanKind, StatusCode
 
@@ -18,6 +19,7 @@ from runner.events.context import EventContext
 from runner.events.fetch import make_request
 from runner.events.trace import TraceContext
 from runner.exchange import Serving
+from runner.journal import EventLine
 from runner.resolve import WorkerTable
 from runner.telemetry.sampling import Sampler
 from runner.telemetry.spans import SpanWriter
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
     from runner.ops.registry import OpCall
+    from runner.telemetry.tracing import EndedEvent
 
 PARENT = TraceContext("a" * 32, "b" * 16, sampled=True)
 FAILED = Outcome(OutcomeKind.EXCEPTION)
@@ -327,3 +330,51 @@ async def test_what_is_not_sampled_here_is_not_asked_for_elsewhere() -> None:
         (trace,) = seen
         assert trace is not None
         assert (trace.trace_id, trace.sampled) == (PARENT.trace_id, False)
+
+
+async def test_what_goes_wrong_in_telemetry_is_not_the_events_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Broken:
+        def write(self, event: EndedEvent) -> None:
+            raise ValueError("no spans today")
+
+    async with traced() as site:
+        site.observer._sink = Broken()
+        assert isinstance(await site.call(), Reply)
+
+        assert site.calls.serving.admission.total == 0
+        assert "no spans today" in caplog.text
+
+
+async def test_long_texts_of_clients_are_cut() -> None:
+    async with traced() as site:
+        request = make_request("GET", f"http://hello.workers.test/{'a' * 9000}", [], request_id="r")
+        async with site.calls.open(request, None, context=EventContext()) as call:
+            await call.answer()
+
+        assert len(said(site.named("GET hello"))["url.path"]) == 1024
+
+
+def test_a_scheduled_event_is_named_by_its_worker_and_says_what_its_source_knows() -> None:
+    spans: list[ReadableSpan] = []
+    writer = SpanWriter(Mode.PINNED, Resource({}), "1", spans.append)
+    observer = Tracing(Mode.PINNED, Sampler(5), writer)
+    work = deployment("hello")
+    context = observer.begin(EventContext(kind="scheduled", request_id="r"), work)
+    line = EventLine(
+        method="SCHEDULED",
+        url="* * * * *",
+        status=200,
+        worker="hello",
+        request_id="r",
+        duration_ms=1,
+        outcome=OutcomeKind.OK,
+    )
+    observer.ended(context, line, work, {"faas.cron": "* * * * *"})
+
+    (server,) = [span for span in spans if span.kind is SpanKind.SERVER]
+    assert server.name == "scheduled hello"
+    assert said(server)["faas.trigger"] == "timer"
+    assert said(server)["faas.cron"] == "* * * * *"
+    assert not any(name.startswith(("http.", "url.")) for name in said(server))
