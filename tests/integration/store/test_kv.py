@@ -18,6 +18,7 @@ from runner.ops.registry import OpCall, Ops
 from runner.store.kv import KvStore, end_of
 from runner.store.kv_purge import KvPurge
 from runner.store.pool import connect, open_pool
+from tests.integration.store.line import open_line
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -248,12 +249,25 @@ async def test_a_namespace_that_was_deleted_is_gone(ask: Asking, pool: Pool) -> 
     assert await ask("get", key="k") is None
 
 
-async def test_without_its_database_an_op_rejects(database: str, namespace: KvBinding) -> None:
-    async with open_pool(database) as pool:
-        ask = Asking(KvStore(pool), KV=namespace)
-    assert (
-        await ask("get", key="k") == "Error: KV is not available: the database can not be reached"
-    )
+AWAY = "Error: KV is not available: the database can not be reached"
+
+
+async def test_without_its_database_an_op_rejects_until_it_is_back(
+    database: str, namespace: KvBinding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.store.pool._WAIT_S", 0.3)
+    async with open_line(database) as line:
+        async with open_pool(line.url) as pool:
+            ask = Asking(KvStore(pool), KV=namespace)
+            await ask.put("k", 1)
+            await line.cut()
+            assert await ask("get", key="k") == AWAY
+            await line.join()
+            async with asyncio.timeout(20):
+                while (answer := await ask("get", key="k")) == AWAY:
+                    pass
+            assert answer == 1
+        assert await ask("get", key="k") == AWAY
 
 
 def scans_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
