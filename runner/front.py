@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import TYPE_CHECKING, Final
 
 from runner.errors import DatabaseUnavailableError
+from runner.ingress.host_names import is_private
 from runner.pages import Listed
 
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from runner.store.session import Store
 
 _log = logging.getLogger(__name__)
+_IS_MACHINE: Final = re.compile(
+    r"(?:[0-9.]+|\[.*\]|[^.:]+|(?:.*\.)?localhost)(?::[0-9]+)?", re.IGNORECASE
+)
+"""An address, a plain name or one of this machine: any other name may be a worker's domain."""
 _KINDS: Final = frozenset({"all", "worker", "name"})
 
 
@@ -48,7 +54,8 @@ class FrontPage:
 
     def page(self, request: Request) -> Page | None:
         """Return the runner's own answer to a request that addresses no worker."""
-        if self._resolver.addresses_worker(request):
+        # Any other host may be a tenant's domain.
+        if self._resolver.addresses_worker(request) or not is_private(request.host):
             return None
         return self._pages.answer(request, self.workers)
 

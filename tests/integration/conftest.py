@@ -63,12 +63,12 @@ class Cli:
         return path
 
 
-class Dev:
-    """A running ``isolane dev``: its lines, its address, its end."""
+class Running:
+    """A command that serves: its lines, its address, its end."""
 
     def __init__(self, cli: Cli, *arguments: str | Path, **environ: str) -> None:
         self.process = subprocess.Popen(
-            cli.command("dev", *arguments, "--port", "0"),
+            cli.command(*arguments),
             cwd=cli.folder,
             env=cli.environ | environ,
             stdout=subprocess.PIPE,
@@ -81,9 +81,13 @@ class Dev:
         self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self.url = self.wait_for("HTTP ").removeprefix("HTTP ")
+        self.http = httpx.Client(timeout=20, trust_env=False)
+
+    def reach(self) -> None:
+        """Wait until it serves HTTP."""
+        self.url = self.wait_for("HTTP http").rpartition("HTTP ")[2]
         self.port = int(self.url.rpartition(":")[2])
-        self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
+        self.http.base_url = httpx.URL(self.url)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -133,6 +137,14 @@ class Dev:
         return code
 
 
+class Dev(Running):
+    """A running ``isolane dev``."""
+
+    def __init__(self, cli: Cli, *arguments: str | Path, **environ: str) -> None:
+        super().__init__(cli, "dev", *arguments, "--port", "0", **environ)
+        self.reach()
+
+
 @pytest.fixture(scope="session")
 def snapshots(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("snapshots")
@@ -161,6 +173,33 @@ def dev(
 
     def start(*arguments: str | Path, **environ: str) -> Dev:
         started.append(Dev(cli, *arguments, **services | environ))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.process.kill()
+        one.stop()
+
+
+@pytest.fixture
+def servers(create_database: Callable[[str], str], template: str, nats_url: str) -> dict[str, str]:
+    """The servers of the session, as variables, with a database of the test's own; on ports that are free."""
+    return {
+        "DATABASE_URL": create_database(template),
+        "NATS_SERVERS": nats_url,
+        "HTTP_ADDR": "127.0.0.1:0",
+        "CONTROL_ADDR": "127.0.0.1:0",
+    }
+
+
+@pytest.fixture
+def serve(cli: Cli, servers: dict[str, str]) -> Iterator[Callable[..., Running]]:
+    """Start ``isolane serve`` on the session's servers; it is stopped when the test ends."""
+    started: list[Running] = []
+
+    def start(**environ: str) -> Running:
+        started.append(Running(cli, "serve", **servers | environ))
         return started[-1]
 
     yield start
