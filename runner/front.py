@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from typing import TYPE_CHECKING, Final
 
 from runner.errors import DatabaseUnavailableError
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from runner.store.session import Store
 
 _log = logging.getLogger(__name__)
-_IS_MACHINE: Final = re.compile(
-    r"(?:[0-9.]+|\[.*\]|[^.:]+|(?:.*\.)?localhost)(?::[0-9]+)?", re.IGNORECASE
-)
-"""An address, a plain name or one of this machine: any other name may be a worker's domain."""
 _KINDS: Final = frozenset({"all", "worker", "name"})
 
 

@@ -7,17 +7,14 @@ no name of ours (DNS rebinding), and it says where it comes from. There is no CO
 from __future__ import annotations
 
 import hmac
-import ipaddress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from runner.api.errors import ApiError
+from runner.ingress.host_names import is_private, without_port
 
 if TYPE_CHECKING:
     from runner.api.endpoint import Access
-
-# Names that nobody can register on the internet.
-_PRIVATE_SUFFIXES: Final = (".localhost", ".local", ".internal", ".svc", ".cluster.local")
 
 
 class Guard:
@@ -70,18 +67,5 @@ class Guard:
         return same and bool(self._token) and scheme.lower() == "bearer"
 
     def _is_ours(self, host: str) -> bool:
-        name = _without_port(host.lower())
-        if not name:
-            # Browsers always send one.
-            return True
-        try:
-            ipaddress.ip_address(name.strip("[]"))
-        except ValueError:
-            return "." not in name or name == self._host or name.endswith(_PRIVATE_SUFFIXES)
-        return True
-
-
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    return host.partition(":")[0].rstrip(".")
+        # Browsers always send one.
+        return not host or is_private(host) or without_port(host) == self._host

@@ -81,11 +81,7 @@ def test_what_runs_is_listed(running: tuple[Cli, Dev], control: httpx.Client) ->
     while not executions:
         executions = control.get("/admin/tasks").json()["executions"]
     (execution,) = executions
-    assert (execution["worker"], execution["tenant"], execution["event"]) == (
-        "gate",
-        "dev",
-        "fetch",
-    )
+    assert (execution["worker"], execution["event"]) == ("gate", "fetch")
     connection.sendall(b"ody")
     assert b"through" in connection.recv(65536)
     connection.close()
