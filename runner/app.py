@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from runner.api.listener import ControlListener
+    from runner.background import Background
     from runner.calls import Calls
     from runner.config import Settings
     from runner.exchange import Resolver
@@ -254,6 +255,14 @@ def make_api(control: ControlListener, runner: Runner, store: Store, pool: Pool)
     from runner.store.kv import KvStore
 
     control.add(tenant_endpoints(store, Publisher(store, runner.stripper), KvStore(pool)))
+
+
+def make_logs_api(control: ControlListener, store: Store, background: Background) -> None:
+    """Serve the API for console lines."""
+    from runner.api.logs import LogsApi
+    from runner.api.scope import Scope
+
+    control.add(LogsApi(Scope(store), background.table, background.tails).endpoints())
 
 
 def health_checks(pool: Pool, bus: Bus) -> dict[str, Callable[[], Awaitable[None]]]:

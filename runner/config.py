@@ -86,6 +86,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     op_limits: dict[str, OpLimit] = msgspec.field(default_factory=DEFAULT_OP_LIMITS.copy)
     code_cache_entries: int = 5000
     code_cache_bytes: int = 512 * MIB
+    log_retention_days: int = 7
+    """Of console lines and scheduled events; 0 = for ever."""
+    log_retention_lines: int = 10_000
+    """Of one worker; 0 = all."""
     log_level: str = "info"
     log_format: str = "auto"
     no_colour: bool = False
@@ -225,6 +229,8 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("EXPOSE_ERRORS", "expose_errors", _flag),
     ("SNAPSHOT_CACHE_MAX", "code_cache_entries", _whole(0)),
     ("CODE_CACHE_MAX_BYTES", "code_cache_bytes", _whole(0)),
+    ("LOG_RETENTION_DAYS", "log_retention_days", _whole(0, 36_500)),
+    ("LOG_RETENTION_LINES", "log_retention_lines", _whole(0)),
     ("LOG_LEVEL", "log_level", _one_of("debug", "info", "warning", "error")),
     ("LOG_FORMAT", "log_format", _one_of("auto", "pretty", "json")),
     ("DATABASE_URL", "database_url", parse_database_url),

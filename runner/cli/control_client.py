@@ -15,8 +15,12 @@ from runner.errors import ControlError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator, Mapping
 
 _TIMEOUT_S: Final = 60.0
+_SILENCE_S: Final = 45.0
+"""A stream has a sign of life every 15 s."""
+_EVENT: Final = b"data: "
 _DEV_TENANT: Final = "dev"
 
 
@@ -56,38 +60,74 @@ class ControlClient:
 
     def send(self, method: str, path: tuple[str, ...], query: Any = None, body: Any = None) -> Any:
         """Return the answer to a request for anything below ``/v1``."""
-        target = "/v1/" + "/".join(quote(part, safe="") for part in path)
-        given = {name: value for name, value in (query or {}).items() if value is not None}
-        if given:
-            target += "?" + urlencode(given)
-        status, content = self._exchange(method, target, body)
+        status, content = self._exchange(method, _target(path, query or {}), body)
         if status >= 400:
             raise _refusal(status, content)
         return msgspec.json.decode(content) if content else None
 
+    def follow(self, *path: str, **query: Any) -> Iterator[Any]:
+        """Yield the events of a stream, from JSON, for as long as the runner is there.
+
+        Raises
+        ------
+        ControlError
+            The runner refuses, is not there, or has ended.
+
+        """
+        connection = self._connection(_SILENCE_S)
+        target = urlsplit(self._url).path + _target(("tenants", self.tenant, *path), query)
+        try:
+            connection.request("GET", target, headers=self._headers())
+            response = connection.getresponse()
+            if response.status >= 400:
+                raise _refusal(response.status, response.read())
+            for line in response:
+                if line.startswith(_EVENT):
+                    yield msgspec.json.decode(line.removeprefix(_EVENT))
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+        raise ControlError(0, f"the runner at {self._url} has ended")
+
     def _exchange(self, method: str, target: str, body: Any) -> tuple[int, bytes]:
+        headers = self._headers()
+        if body is not None:
+            headers["content-type"] = "application/json"
+        connection = self._connection(_TIMEOUT_S)
+        try:
+            content = None if body is None else msgspec.json.encode(body)
+            connection.request(method, urlsplit(self._url).path + target, content, headers)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
+
+    def _connection(self, timeout_s: float) -> http.client.HTTPConnection:
         parts = urlsplit(self._url)
         kind = (
             http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         )
-        headers = {"authorization": f"Bearer {self._token}", "accept": "application/json"}
-        if body is not None:
-            headers["content-type"] = "application/json"
-        connection = kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
-        try:
-            content = None if body is None else msgspec.json.encode(body)
-            connection.request(method, parts.path + target, content, headers)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise ControlError(
-                0,
-                f"the runner at {self._url} can not be reached: {reason.lower()}",
-                "start it, or change CONTROL_URL",
-            ) from error
-        finally:
-            connection.close()
+        return kind(parts.hostname or "", parts.port, timeout=timeout_s)
+
+    def _headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._token}", "accept": "application/json"}
+
+    def _unreachable(self, error: Exception) -> ControlError:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return ControlError(
+            0,
+            f"the runner at {self._url} can not be reached: {reason.lower()}",
+            "start it, or change CONTROL_URL",
+        )
+
+
+def _target(path: tuple[str, ...], query: Mapping[str, Any]) -> str:
+    target = "/v1/" + "/".join(quote(part, safe="") for part in path)
+    given = {name: value for name, value in query.items() if value is not None}
+    return f"{target}?{urlencode(given)}" if given else target
 
 
 def open_client(options: argparse.Namespace) -> ControlClient:
@@ -116,6 +156,10 @@ def open_client(options: argparse.Namespace) -> ControlClient:
 def _refusal(status: int, content: bytes) -> ControlError:
     try:
         error = msgspec.json.decode(content)["error"]
+        if "requestId" in error:
+            return ControlError(
+                status, "that is where workers are served, not the API", "change CONTROL_URL"
+            )
         return ControlError(status, str(error["message"]), str(error.get("next", "")))
     except (msgspec.DecodeError, KeyError, TypeError, AttributeError):
         return ControlError(

@@ -241,6 +241,7 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "kv": ("key-value namespaces of a tenant", _of_module("kv")),
     "domains": ("domains that lead to workers", _of_module("domains")),
     "routes": ("paths of projects that lead to workers", _of_module("routes")),
+    "tail": ("follow the console of a worker", _of_module("tail")),
     "schedules": ("workers that are called at times", _of_module("schedules")),
     "migrate": ("bring the database to the schema of this version", _migrate),
     "snapshot": ("build the V8 startup snapshot", _snapshot),

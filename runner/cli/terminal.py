@@ -71,9 +71,16 @@ class TerminalJournal(LineWriter):
         self.line(self._paint(colour, text))
 
     def _paint(self, colour: str, text: str) -> str:
-        if not colour or not self._colours:
-            return text
-        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"
+        return _painted(colour, text) if self._colours else text
+
+
+def in_colour_of(level: str, text: str) -> str:
+    """Return a console line's text in the colour of its level."""
+    return _painted(_OF_LEVEL.get(level, ""), text)
+
+
+def _painted(colour: str, text: str) -> str:
+    return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if colour else text
 
 
 def harmless(text: str) -> str:

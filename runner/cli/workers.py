@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.cli.control_client import open_client
 from runner.cli.exits import Exit, UsageError
+from runner.cli.tail import add_line_options, print_stored
 from runner.cli.verbs import Verbs, done, print_one, print_rows
 from runner.errors import ControlError
 
@@ -35,6 +36,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     rollback.add_argument(
         "version", metavar="VERSION", type=int, nargs="?", help="default: the one before"
     )
+    logs = verbs.add("logs", "print the last lines of a worker's console", print_stored, "name")
+    add_line_options(logs)
+    logs.add_argument("--limit", metavar="N", type=int, help="how many (default: 100)")
     verbs.add("rm", "remove a worker with all its versions", _remove, "name", destroys=True)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from runner.events.context import NO_CONTEXT
 from runner.logs.lines import describe_failure
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class JournalFan:
 
     def failure(self, deployment: Deployment, outcome: Outcome, context: EventContext) -> None:
         self._shown.failure(deployment, outcome, context)
+        if context is NO_CONTEXT:
+            # Whoever checks or asks something of its own tells what came of it.
+            return
         level, text = describe_failure(outcome, context)
         for sink in self._sinks:
             sink.line(deployment.worker, level, text)

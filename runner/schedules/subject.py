@@ -125,7 +125,8 @@ class ScheduledSubject:
             except NotResolvedError as error:
                 reason = error.reason
             except BusyError as error:
-                if loop.time() + error.retry_after_s < deadline:
+                ending = self._subscription is None
+                if not ending and loop.time() + error.retry_after_s < deadline:
                     await asyncio.sleep(error.retry_after_s)
                     continue
                 reason = error.reason

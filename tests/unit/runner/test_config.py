@@ -62,6 +62,8 @@ def test_without_any_variable_the_defaults_of_the_contract_hold(tmp_path: Path) 
         ("EXPOSE_ERRORS", "false", "expose_errors", False),
         ("SNAPSHOT_CACHE_MAX", "1", "code_cache_entries", 1),
         ("CODE_CACHE_MAX_BYTES", "2", "code_cache_bytes", 2),
+        ("LOG_RETENTION_DAYS", "30", "log_retention_days", 30),
+        ("LOG_RETENTION_LINES", "0", "log_retention_lines", 0),
         ("LOG_LEVEL", "DEBUG", "log_level", "debug"),
         ("LOG_FORMAT", "json", "log_format", "json"),
         ("NO_COLOR", "1", "no_colour", True),

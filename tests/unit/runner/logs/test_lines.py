@@ -131,12 +131,16 @@ async def test_an_execution_tells_what_it_prints_and_how_it_fails() -> None:
         [["log", "INFO", "hello"], ["error", {"name": "E", "message": "m", "stack": ""}]],
         outcome=Outcome(OutcomeKind.EXCEPTION),
     )
-    await bench.start().ended()
+    await bench.start(context=EventContext()).ended()
     fan.remove(other)
     bench.lane.on_start = lambda lane, start: lane.turn(
         start.execution, outcome=Outcome(OutcomeKind.OK)
     )
-    await bench.start().ended()
+    await bench.start(context=EventContext()).ended()
+    bench.lane.on_start = lambda lane, start: lane.turn(
+        start.execution, outcome=Outcome(OutcomeKind.NO_HANDLER)
+    )
+    await bench.start().ended()  # a check: its own business
     lines = buffer.take(10)
     assert texts(other.take(10)) == texts(lines) == ["hello", "Uncaught E: m"]
     assert {line.worker for line in lines} == {deployment().worker}
