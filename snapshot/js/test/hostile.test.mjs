@@ -45,6 +45,14 @@ const corpus = {
     }`,
 };
 
+const upstream = {
+  statusText: '',
+  headers: [],
+  url: 'https://a.test/x',
+  redirected: false,
+  body: null,
+};
+
 const isOurs = `const ours = value => {
   try { return typeof value === 'object' && value !== null && ('dispatch' in value || 'natives' in value || 'outcome' in value) } catch { return true }
 };`;
@@ -108,10 +116,44 @@ for (const [name, text] of Object.entries(corpus)) {
     assert.equal(it.state, 'DO', JSON.stringify(it.error));
     assert.deepEqual(it.of('result'), [['result', '{"success":true,"data":"status 200"}']]);
   });
+
+  test(`bindings work, and show nothing of their inside, when ${name}`, async () => {
+    const it = await onTask(
+      `const leaks = { push() {} }; const R = Request;
+       export default { async task(payload, env) {
+         const request = new R('https://a.test/x');
+         ${text}
+         await env.KV.put('k', 'v', { expiresIn: 5 });
+         const value = await env.KV.get('k');
+         const keys = await env.KV.list();
+         const response = await env.OTHER.fetch(request);
+         return value + ' ' + keys[0] + ' ' + keys.cursor + ' ' + response.status;
+       } };`,
+      null,
+      {},
+      { bindings: { KV: 'kv', OTHER: 'service' } },
+    );
+    await it.deliver(['resolve', 1, null]);
+    await it.deliver(['resolve', 2, 'v']);
+    await it.deliver(['resolve', 3, { keys: ['k'], cursor: null }]);
+    await it.deliver(['resolve', 4, { ...upstream, status: 202 }]);
+    assert.equal(it.state, 'DO', JSON.stringify(it.error));
+    assert.deepEqual(
+      it.of('op').map(([, , op, { binding, action }]) => [op, binding, action]),
+      [
+        ['kv', 'KV', 'put'],
+        ['kv', 'KV', 'get'],
+        ['kv', 'KV', 'list'],
+        ['service', 'OTHER', undefined],
+      ],
+    );
+    assert.deepEqual(it.of('result'), [['result', '{"success":true,"data":"v k null 202"}']]);
+  });
 }
 
 test('nothing of the core can be reached from the global object', async () => {
-  const it = await onTask(`export default { task() {
+  const it = await onTask(
+    `export default { task(payload, env) {
     const seen = new Set(); const found = [];
     const walk = (value, path) => {
       if ((typeof value !== 'object' && typeof value !== 'function') || value === null || seen.has(value)) return;
@@ -123,9 +165,13 @@ test('nothing of the core can be reached from the global object', async () => {
       }
       walk(Reflect.getPrototypeOf(value), path + '.__proto__');
     };
-    walk(globalThis, 'globalThis'); walk(new Request('https://a.test'), 'request'); walk(new Response(new ReadableStream()), 'response');
+    walk(globalThis, 'globalThis'); walk(new Request('https://a.test'), 'request'); walk(new Response(new ReadableStream()), 'response'); walk(env, 'env');
     return found;
-  } }`);
+  } }`,
+    null,
+    {},
+    { bindings: { KV: 'kv', FILES: 'assets', OTHER: 'service' } },
+  );
   assert.deepEqual(it.result?.data, [], JSON.stringify(it.error));
 });
 
