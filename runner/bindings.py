@@ -33,10 +33,11 @@ class StorageBinding(msgspec.Struct, frozen=True, kw_only=True, tag="storage", g
 
 
 class DatabaseBinding(msgspec.Struct, frozen=True, kw_only=True, tag="database", gc=False):
-    """A schema of our own server (``schema``), or a tenant's own server (``url``)."""
+    """A database on our own server (``schema``, and the ``password`` of its role), or a tenant's own server (``url``)."""
 
     id: str
     schema: str = ""
+    password: str = ""
     url: str = ""
     max_rows: int = 1000
     timeout_s: int = 30

@@ -16,7 +16,7 @@ from runner.ops.registry import Ops
 from runner.ops.storage import Storage
 from runner.ops.transport import GuardedTransport
 from runner.s3.upload import PART_BYTES, Uploads
-from tests.integration.bindings.conftest import Worker, deployment
+from tests.integration.bindings.asking import Worker, deployment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
