@@ -40,7 +40,7 @@ class Part(NamedTuple):
 
 
 def part_of(version: Version, headers: Mapping[str, str]) -> Part:
-    """Return what a GET or HEAD with these headers (lower-case names) gets: 200, 206, 304 or 416."""
+    """Return what a request with these headers (lower-case names) gets: 200, 206, 304 or 416."""
     if _is_known(version, headers):
         return Part(304, 0, 0)
     whole = Part(200, 0, version.size)

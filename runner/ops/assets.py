@@ -53,6 +53,8 @@ class Assets:
         parts = urlsplit(args.url)
         names = candidates(parts.path)
         headers = _joined(args.headers)
+        if args.method != "GET":
+            headers.pop("range", None)  # RFC 9110, 14.2
         if args.method not in {"GET", "HEAD"}:
             # There is a body to say so: it is no HEAD.
             Answer(call, args.url, wants_body=True).refuse(405, ("allow", "GET, HEAD"))

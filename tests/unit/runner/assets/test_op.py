@@ -160,7 +160,7 @@ async def test_parts_and_heads_are_answered_as_such(site: Site) -> None:
     part, content = await site.ask("/about", ("range", "bytes=1-2"))
     assert (part["status"], part["statusText"], content) == (206, "Partial Content", b"bo")
     assert ["content-range", "bytes 1-2/5"] in part["headers"]
-    head, content = await site.ask("/about", method="HEAD")
+    head, content = await site.ask("/about", ("range", "bytes=1-2"), method="HEAD")
     assert (head["status"], head["body"], content) == (200, None, b"")
     assert ["content-length", "5"] in head["headers"]
     behind, _ = await site.ask("/about", ("range", "bytes=9-"))
