@@ -19,6 +19,9 @@ CREATE INDEX idx_scheduled_events_open ON scheduled_events (leased_until)
 CREATE INDEX idx_scheduled_events_open_of_cron ON scheduled_events (cron_id)
     WHERE replied_at IS NULL AND leased_until IS NOT NULL;
 
+-- Old events are forgotten by their age.
+CREATE INDEX idx_scheduled_events_scheduled_at ON scheduled_events (scheduled_at);
+
 -- A schedule that was changed is planned anew, whoever changed it.
 CREATE FUNCTION plan_cron_anew() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from runner.schedules.clock import Clock
 
 _log = logging.getLogger(__name__)
-_EVERY_S: Final = 60.0
+_EVERY_S: Final = 300.0
 
 
 class LogRetention:
-    """Tidies up once a minute, from ``start`` to ``stop``. ``days`` and ``rows`` per worker; 0 means no limit."""
+    """Tidies up every five minutes, from ``start`` to ``stop``. ``days`` and ``rows`` per worker; 0 means no limit."""
 
     def __init__(self, table: LogTable, clock: Clock, *, days: int, rows: int) -> None:
         self._table = table

@@ -175,8 +175,8 @@ class Ledger:
             uncounted=[0 if done.counted else 1 for done in settlements],
         )
 
-    async def soonest(self, now: datetime) -> tuple[datetime | None, bool]:
-        """Return when there is something to do next, and whether a cron is due that is not to be had now."""
+    async def soonest(self, now: datetime) -> tuple[datetime, bool]:
+        """Return when there is something to do next, in a day at the latest, and whether a cron is due that is not to be had now."""
         ((soonest, overdue),) = await self._ask("soonest", now=now)
         return soonest, overdue
 

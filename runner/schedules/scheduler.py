@@ -144,7 +144,7 @@ class Scheduler:
             claims = await self._ledger.take_over(now, until, most=min(free, BATCH), lost=lost)
             self._launch(claims, group)
         soonest, self._overdue = await self._ledger.soonest(now)
-        self._look_at = min(soonest, now + POLL) if soonest else now + POLL
+        self._look_at = min(soonest, now + POLL)
 
     def _launch(self, claims: list[Claim], group: asyncio.TaskGroup) -> None:
         self.fired += len(claims)

@@ -17,7 +17,8 @@ RETURNING worker_id;
 
 -- name: due
 -- What another runner has in its hands is passed over; a cron with too many open events waits for them.
-SELECT id, value, timezone, next_run FROM crons AS cron
+-- Other tools may have written times that are none.
+SELECT id, value, timezone, greatest(next_run, '1970-01-01T00:00Z') FROM crons AS cron
 WHERE next_run <= %(now)s AND deleted_at IS NULL AND refused IS NULL
   AND %(most_open)s > (
       SELECT count(*) FROM scheduled_events AS event
@@ -94,7 +95,8 @@ SELECT
         (SELECT min(next_run) FROM crons
          WHERE next_run > %(now)s AND deleted_at IS NULL AND refused IS NULL),
         (SELECT min(leased_until) FROM scheduled_events
-         WHERE replied_at IS NULL AND leased_until > %(now)s AND lease IS NULL)
+         WHERE replied_at IS NULL AND leased_until > %(now)s AND lease IS NULL),
+        %(now)s + interval '1 day'
     ),
     EXISTS (
         SELECT FROM crons WHERE next_run <= %(now)s AND deleted_at IS NULL AND refused IS NULL

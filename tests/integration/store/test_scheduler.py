@@ -13,6 +13,7 @@ from runner.errors import NotResolvedError
 from runner.schedules.clock import SystemClock
 from runner.schedules.scheduler import CHANNEL, MAX_ATTEMPTS, MOST_OPEN
 from runner.store.listener import ChangeListener
+from runner.store.named_queries import load_queries
 from runner.store.pool import connect
 from tests.integration.store.conftest import Rows
 from tests.integration.store.scheduling import NOON, HandClock, Runner
@@ -359,3 +360,42 @@ async def test_a_change_wakes_the_scheduler_and_the_clock_is_met(
             async with asyncio.timeout(4):
                 await ran.wait()
     assert 0 <= min(late) < 0.25, late
+
+
+async def test_times_that_are_none_are_no_obstacle(
+    database: str, connection: Connection, clock: HandClock
+) -> None:
+    for time in ("infinity", "-infinity", "20000-01-01", "0044-03-15 BC"):
+        await add_cron(connection, "@hourly", next_run=time)
+    async with Runner(database, clock) as runner:
+        await runner.idle()
+        assert runner.times == [0, 0], "those that are long overdue"
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ("due", "idx_crons_next_run"),
+        ("unplanned", "idx_crons_next_run"),
+        ("soonest", "idx_crons_next_run"),
+        ("take_over", "idx_scheduled_events_open"),
+        ("forget", "idx_scheduled_events_scheduled_at"),
+    ],
+)
+async def test_what_is_asked_often_uses_its_index(
+    connection: Connection, query: str, index: str
+) -> None:
+    """Whatever the number of crons and events."""
+    await connection.execute("SET enable_seqscan = off")
+    statement = load_queries("schedules")[query]
+    parameters = {
+        "now": NOON,
+        "until": NOON,
+        "before": NOON,
+        "most": 10,
+        "most_open": 10,
+        "lost": True,
+    }
+    cursor = await connection.execute(f"EXPLAIN {statement}".encode(), parameters)
+    plan = "\n".join(line for (line,) in await cursor.fetchall())
+    assert index in plan

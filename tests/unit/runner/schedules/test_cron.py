@@ -99,3 +99,19 @@ def test_instants_only_ever_go_forward_even_when_clocks_are_set_back(
     last = cron.until(instants[-1])
     assert last is not None
     assert last <= instants[-1]
+
+
+@given(
+    st.lists(st.text("0123456789*/,-#LWSUNMONJAN? \u0661", max_size=8), min_size=1, max_size=7).map(
+        " ".join
+    )
+)
+def test_whatever_is_written_there_is_an_expression_or_refused(text: str) -> None:
+    """No other error, and no long search."""
+    try:
+        cron = parse_cron(text)
+    except CronError:
+        return
+    following = cron.after(NOON)
+    assert following is not None
+    assert cron.until(following) == following
