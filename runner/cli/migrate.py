@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import argparse
 
     from runner.store.migrate import Migrator, Standing
+    from runner.store.pool import Connection
 
 
 def main(options: argparse.Namespace) -> int:
@@ -41,25 +42,35 @@ async def _migrate(options: argparse.Namespace, url: str) -> int:
             case "status":
                 _print_status(await migrator.status(), as_json=options.json)
             case "up":
-                await _up(migrator, options)
+                await _up(migrator, connection, options)
             case _:
                 names = await migrator.baseline(dry_run=options.dry_run)
                 _print_names("noted", names, options)
     return Exit.OK
 
 
-async def _up(migrator: Migrator, options: argparse.Namespace) -> None:
+async def _up(migrator: Migrator, connection: Connection, options: argparse.Namespace) -> None:
+    """Apply what is pending, then seal what other tools left in clear text."""
+    from runner.store.sealing import seal_all
+    from runner.store.secrets import SecretBox
+
     tell = None if options.json or options.dry_run else lambda name: print(name, flush=True)
     names = await migrator.up(dry_run=options.dry_run, tell=tell)
+    sealed = 0
+    if not options.dry_run:
+        sealed = await seal_all(connection, SecretBox(load_settings().secrets_keys))
     if tell is None:
-        _print_names("applied", names, options)
+        _print_names("applied", names, options, sealed)
+        return
+    if sealed:
+        print(f"sealed {sealed} secrets")
     elif not names:
         print("nothing to do")
 
 
-def _print_names(verb: str, names: list[str], options: argparse.Namespace) -> None:
+def _print_names(verb: str, names: list[str], options: argparse.Namespace, sealed: int = 0) -> None:
     if options.json:
-        print(json.dumps({verb: names, "dryRun": options.dry_run}))
+        print(json.dumps({verb: names, "dryRun": options.dry_run, "sealed": sealed}))
         return
     for name in names:
         print(f"would be {verb}: {name}" if options.dry_run else name)

@@ -90,6 +90,7 @@ class SecretBox:
             reason = f"it was changed, moved here from elsewhere, or key {sealed[1]} is another than it was sealed with"
             raise SecretError(str(place), reason) from None
 
-    def is_current(self, sealed: bytes) -> bool:
-        """Tell whether a secret needs no sealing with a newer key."""
-        return self._sealing is not None and sealed[:2] == bytes((_VERSION, self._sealing))
+    @property
+    def current(self) -> bytes:
+        """What a secret begins with that needs no sealing with a newer key; empty without a key."""
+        return b"" if self._sealing is None else bytes((_VERSION, self._sealing))

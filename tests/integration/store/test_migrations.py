@@ -212,7 +212,7 @@ def test_the_command_migrates_and_says_how_things_stand(cli: Cli, environ: dict[
     again = cli("migrate", "up", "--database-url", environ["DATABASE_URL"])
     assert (again.returncode, again.stdout) == (0, "nothing to do\n")
     up = cli("migrate", "up", "--json", **environ)
-    assert json.loads(up.stdout) == {"applied": [], "dryRun": False}
+    assert json.loads(up.stdout) == {"applied": [], "dryRun": False, "sealed": 0}
     status = json.loads(cli("migrate", "status", "--json", **environ).stdout)["migrations"]
     assert [one["state"] for one in status] == ["applied"] * len(ALL)
     assert status[0]["name"] == "0001_tenants"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
@@ -10,9 +12,11 @@ import pytest
 
 from runner.errors import SecretError
 from runner.service_settings import SecretKey
+from runner.store.sealing import seal_all
 from runner.store.secrets import SecretBox, SecretPlace
 
 if TYPE_CHECKING:
+    from tests.integration.conftest import Cli
     from tests.integration.store.conftest import Rows
 
 OLD, NEW = SecretKey(1, b"o" * 32), SecretKey(2, b"n" * 32)
@@ -63,8 +67,8 @@ def test_keys_can_change() -> None:
     sealed = SecretBox([OLD]).seal("s3cret", PLACE)
     both = SecretBox([NEW, OLD])
     assert both.open(sealed, PLACE) == "s3cret"
-    assert not both.is_current(sealed)
-    assert both.is_current(both.seal("s3cret", PLACE))
+    assert not sealed.startswith(both.current)
+    assert both.seal("s3cret", PLACE).startswith(both.current)
     with pytest.raises(SecretError, match="key 1, which SECRETS_KEY does not have"):
         SecretBox([NEW]).open(sealed, PLACE)
 
@@ -115,3 +119,57 @@ async def test_keys_of_storage_and_addresses_of_databases_are_sealed_alike(rows:
     )
     clear = "UPDATE database_configs SET connection_string = 'clear' WHERE id = %s RETURNING connection_string_sealed"
     assert await rows.one(clear, database) is None
+
+
+async def test_all_that_lies_in_clear_text_is_sealed(rows: Rows) -> None:
+    """Once; and again when there is a newer key."""
+    user = await rows.user()
+    environment = await rows.environment(user)
+    for statement in (
+        (
+            "INSERT INTO environment_values (environment_id, user_id, key, value, type)"
+            " VALUES (%(environment)s, %(user)s, 'S', 'clear', 'secret'), (%(environment)s, %(user)s, 'V', 'clear', 'var')"
+        ),
+        (
+            "INSERT INTO storage_configs (user_id, name, bucket, access_key_id, secret_access_key)"
+            " VALUES (%(user)s, 's', 'b', 'i', 'clear')"
+        ),
+        (
+            "INSERT INTO database_configs (user_id, name, provider, connection_string)"
+            " VALUES (%(user)s, 'd', 'postgres', 'clear')"
+        ),
+    ):
+        await rows.connection.execute(statement, {"environment": environment, "user": user})
+    assert await seal_all(rows.connection, SecretBox([])) == 0
+    assert await seal_all(rows.connection, SecretBox([OLD])) == 3
+    assert await seal_all(rows.connection, SecretBox([OLD])) == 0
+    both = SecretBox([NEW, OLD])
+    assert await seal_all(rows.connection, both) == 3
+    assert await seal_all(rows.connection, both) == 0
+    cursor = await rows.connection.execute(
+        "SELECT 'environment_values', 'value', user_id, id, sealed FROM environment_values WHERE value = ''"
+        " UNION ALL SELECT 'storage_configs', 'secret_access_key', user_id, id, secret_access_key_sealed"
+        " FROM storage_configs WHERE secret_access_key = ''"
+        " UNION ALL SELECT 'database_configs', 'connection_string', user_id, id, connection_string_sealed"
+        " FROM database_configs WHERE connection_string = ''"
+    )
+    found = await cursor.fetchall()
+    assert [both.open(row[4], SecretPlace(*row[:4])) for row in found] == ["clear"] * 3
+    with pytest.raises(SecretError, match="which SECRETS_KEY does not have"):
+        await seal_all(rows.connection, SecretBox([SecretKey(3, b"3" * 32)]))
+
+
+def test_migrate_up_seals_when_there_is_a_key(cli: Cli, own_database: str) -> None:
+    with psycopg.connect(own_database) as connection:
+        connection.execute(
+            "WITH u AS (INSERT INTO users (username) VALUES ('u') RETURNING id)"
+            " INSERT INTO storage_configs (user_id, name, bucket, access_key_id, secret_access_key)"
+            " SELECT id, 's', 'b', 'i', 'clear' FROM u"
+        )
+    without = cli("migrate", "up", DATABASE_URL=own_database)
+    assert without.stdout == "nothing to do\n"
+    key = base64.b64encode(b"k" * 32).decode()
+    done = cli("migrate", "up", "--json", DATABASE_URL=own_database, SECRETS_KEY=key)
+    assert json.loads(done.stdout) == {"applied": [], "dryRun": False, "sealed": 1}
+    again = cli("migrate", "up", DATABASE_URL=own_database, SECRETS_KEY=key)
+    assert again.stdout == "nothing to do\n"
