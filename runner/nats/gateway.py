@@ -193,6 +193,8 @@ class Forwarding:
                 self._first = {**first, "body": b""}
         part = await self._ask(request, worker, data)
         if part is Lost.GONE and request.method in _SAFE and self._first is None:
+            if not bus.connected:
+                return _AWAY
             part = await self._ask(request, worker, data)
         if self._answered or self._left:  # with 413, while the body came
             return None
@@ -234,7 +236,7 @@ class Forwarding:
             await send({"type": "http.response.body", "body": b""})
         except (StreamError, NatsUnavailableError, RuntimeError) as error:
             # What is left to tell the client is that this is not the whole body: the server cuts the connection.
-            self._problem = f"the body failed: {error}"
+            self._problem = "" if self._left else f"the body failed: {error}"
         return None
 
     async def _tell(self, problem: Problem) -> None:
