@@ -208,15 +208,13 @@ class Assembler:
     def _database(self, tenant: UUID, number: UUID, row: ValueRow) -> DatabaseBinding:
         place = SecretPlace("database_configs", "connection_string", tenant, number)
         own = row.provider == "postgres"
-        url = (
-            self._open(row.connection_string_sealed, row.connection_string or "", place)
-            if own
-            else ""
-        )
+        # Of a tenant's own server its URL, of ours the password of the tenant's role.
+        secret = self._open(row.connection_string_sealed, row.connection_string or "", place)
         return DatabaseBinding(
             id=str(number),
             schema="" if own else row.schema_name or "",
-            url=url,
+            password="" if own else secret,
+            url=secret if own else "",
             max_rows=row.max_rows or 0,
             timeout_s=row.timeout_seconds or 0,
         )

@@ -94,6 +94,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str = "auto"
     no_colour: bool = False
     database_url: str = ""
+    database_sessions: int = 15
+    """Of workers, in all their databases."""
     nats_servers: tuple[str, ...] = ()
     nats_credentials: str = ""
     """The content of a credentials file, however it was given."""
@@ -234,6 +236,7 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("LOG_LEVEL", "log_level", _one_of("debug", "info", "warning", "error")),
     ("LOG_FORMAT", "log_format", _one_of("auto", "pretty", "json")),
     ("DATABASE_URL", "database_url", parse_database_url),
+    ("DB_POOL_WORKER_SIZE", "database_sessions", _whole(1, 10_000)),
     ("NATS_SERVERS", "nats_servers", parse_nats_servers),
     ("NATS_CREDENTIALS", "nats_credentials", parse_nats_credentials),
     ("SECRETS_KEY", "secrets_keys", parse_secrets_key),

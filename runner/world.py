@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from runner.config import Settings
     from runner.ops.addresses import AddressPolicy
     from runner.ops.assets import Assets
+    from runner.ops.database import Database
     from runner.ops.fetch import Fetch
-    from runner.ops.kv import Kv
     from runner.ops.internal import InternalRoutes
+    from runner.ops.kv import Kv
     from runner.ops.registry import OpCall
     from runner.ops.service import Service
     from runner.ops.storage import Storage
@@ -38,11 +39,14 @@ class World:
         """PostgreSQL, from when it is there: who opens it sets it."""
         self.fetch = LazyFetch(settings)
         self.buckets = LazyBuckets(settings)
+        self._settings = settings
+        self._database: Database | None = None
 
     def handlers(self) -> dict[str, Handler]:
         return {
             "fetch": self.fetch,
             "kv": LazyOp(self._make_kv),
+            "database": LazyOp(self._make_database),
             "storage": LazyOp(self.buckets.make_storage),
             "assets": LazyOp(self.buckets.make_assets),
             "service": LazyOp(self._make_service),
@@ -53,6 +57,19 @@ class World:
         from runner.store.kv import KvStore
 
         return Kv(KvStore(self._pool_for("KV")))
+
+    def _make_database(self) -> Database:
+        from runner.databases.places import Places
+        from runner.databases.pool import SessionPool, limits_for
+        from runner.ops.database import Database
+        from runner.store.tenant_databases import TenantRoles
+
+        places = Places(address_policy(self._settings))
+        if self.pool is not None:
+            places.serve_platform(str(self.pool.conninfo), TenantRoles(self.pool))
+        sessions = SessionPool(places, limits_for(self._settings.database_sessions))
+        self._database = Database(sessions)
+        return self._database
 
     def _make_service(self) -> Service:
         from runner.ops.service import Service
@@ -65,6 +82,8 @@ class World:
         return self.pool
 
     async def close(self) -> None:
+        if self._database is not None:
+            await self._database.close()
         await self.buckets.close()
         await self.fetch.close()
 

@@ -53,15 +53,18 @@ _FIXED: Final[dict[str, Any]] = {
 
 
 class Places:
-    """Opens sessions. ``roles`` and ``url`` are there when the platform has databases for tenants."""
+    """Opens sessions."""
 
-    def __init__(
-        self, policy: AddressPolicy, url: str = "", roles: TenantRoles | None = None
-    ) -> None:
+    def __init__(self, policy: AddressPolicy) -> None:
         self._policy = policy
+        self._url = ""
+        self._roles: TenantRoles | None = None
+        self._queries = load_queries("tenant_sessions")
+
+    def serve_platform(self, url: str, roles: TenantRoles) -> None:
+        """From now on, databases of the platform are there, on the server of ``url``."""
         self._url = url
         self._roles = roles
-        self._queries = load_queries("tenant_sessions")
 
     async def connect(self, binding: DatabaseBinding) -> Session:
         """Open a session.

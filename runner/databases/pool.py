@@ -28,6 +28,12 @@ class SessionLimits(msgspec.Struct, frozen=True, kw_only=True):
     wait_s: float = 5.0
 
 
+def limits_for(total: int) -> SessionLimits:
+    """Return limits under which no tenant has all, if there is more than one."""
+    per_tenant = max(1, (total + 1) // 2)
+    return SessionLimits(total=total, per_tenant=per_tenant, per_database=min(5, per_tenant))
+
+
 class Opener(Protocol):
     """Opens sessions."""
 

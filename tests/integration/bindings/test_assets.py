@@ -15,7 +15,7 @@ from runner.ops.assets import Assets
 from runner.ops.registry import Ops
 from runner.ops.transport import GuardedTransport
 from runner.s3.bucket import Bucket
-from tests.integration.bindings.conftest import Worker, deployment
+from tests.integration.bindings.asking import Worker, deployment
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

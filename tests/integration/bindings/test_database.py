@@ -45,7 +45,8 @@ class Platform:
     def __init__(self, pool: Pool, url: str, limits: SessionLimits) -> None:
         self.store = pool
         self.url = url
-        places = Places(AddressPolicy(allowed=["loopback"]), url, TenantRoles(pool))
+        places = Places(AddressPolicy(allowed=["loopback"]))
+        places.serve_platform(url, TenantRoles(pool))
         self.pool = SessionPool(places, limits)
         self.database = Database(self.pool)
         self.ops = Ops({"database": self.database}, {})

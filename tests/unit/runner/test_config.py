@@ -48,6 +48,7 @@ def test_without_any_variable_the_defaults_of_the_contract_hold(tmp_path: Path) 
         ("V8_FLAGS", "--no-opt", "v8_flags", "--no-opt"),
         ("V8_JITLESS", "TRUE", "v8_jitless", True),
         ("ISOLATE_SANDBOX", "required", "sandbox", "required"),
+        ("DB_POOL_WORKER_SIZE", "4", "database_sessions", 4),
         ("HTTP_ADDR", "[::1]:81", "http_addr", Address("::1", 81)),
         ("CONTROL_ADDR", "[::1]:82", "control_addr", Address("::1", 82)),
         ("CONTROL_TOKEN", "0123456789abcdef", "control_token", "0123456789abcdef"),
