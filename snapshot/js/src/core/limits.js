@@ -12,11 +12,16 @@ export function setLimits(json) {
   limits = null;
 }
 
-/** `[total, at once]` (console: lines, bytes) of an op, or undefined when it has no limit. */
+/** `[total, at once]` (console: lines, bytes) of an op, Infinity for what is off; undefined when it has no limit. */
 export function limitOf(name) {
   // Parsed when first wanted: most executions have no op.
   limits ??= { __proto__: null, ...parseJSON(text).ops };
-  return limits[name];
+  const limit = limits[name];
+  if (limit !== undefined) {
+    if (limit[0] === 0) limit[0] = 1 / 0;
+    if (limit[1] === 0) limit[1] = 1 / 0;
+  }
+  return limit;
 }
 
 /** The error for use number `count` of something that may be used `total` times. */

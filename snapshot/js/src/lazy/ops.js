@@ -24,8 +24,8 @@ function kindOf(name) {
   if (kind === undefined) {
     const limit = limitOf(name);
     kind = {
-      total: limit === undefined || limit[0] === 0 ? 1 / 0 : limit[0],
-      atOnce: limit === undefined || limit[1] === 0 ? 1 / 0 : limit[1],
+      total: limit === undefined ? 1 / 0 : limit[0],
+      atOnce: limit === undefined ? 1 / 0 : limit[1],
       used: 0,
       busy: 0,
       first: null,

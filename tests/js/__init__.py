@@ -1,0 +1,1 @@
+"""Tests of the web platform, written in JavaScript and run inside executions."""

@@ -1,0 +1,93 @@
+"""Our own suites of the web platform, in every pool mode; and the command that runs anybody's."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from pools.protocol import Mode
+from tests.js.runner import SUITES, Platform, find_tests, read_test
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+ROOT = Path(__file__).parents[2]
+FILES = find_tests([SUITES])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=list(Mode))
+async def platform(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Platform]:
+    environ = {name: text for name, text in os.environ.items() if name.startswith("COVERAGE_")}
+    snapshots = tmp_path_factory.mktemp("snapshots")
+    async with Platform(request.param, snapshots=snapshots, environ=environ) as running:
+        yield running
+
+
+@pytest.mark.timeout(150)
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("path", [pytest.param(path, id=read_test(path).name) for path in FILES])
+async def test_suite(platform: Platform, path: Path) -> None:
+    """Every subtest of the file passes in a real execution."""
+    result = await platform.run(read_test(path))
+    told = [f"{failure.name}: {failure.message}" for failure in result.failures]
+    assert (result.status, result.message, told) == (0, None, [])
+    assert result.tests
+
+
+def run(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.js.wpt", *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "SNAPSHOT_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_command_tells_what_failed_and_what_broke(tmp_path: Path) -> None:
+    """A failing assertion, a script that throws and a rejection are each told by name, and the exit code is 1."""
+    (tmp_path / "some.any.js").write_text(
+        "// META: script=helper.js\n"
+        "test(() => assert_equals(helped(), 1), 'right');\n"
+        "test(() => assert_equals(helped(), 2), 'wrong');\n"
+        "promise_test(async t => { await promise_rejects_js(t, TypeError, Promise.resolve()) }, 'kept');\n"
+        "async_test(t => setTimeout(t.step_func_done(() => assert_true(self === globalThis)), 1), 'later');\n"
+    )
+    (tmp_path / "helper.js").write_text("function helped() { return 1 }\n")
+    (tmp_path / "broken.any.js").write_text("test(() => {}, 'fine');\nnot a script\n")
+
+    done = run(tmp_path, "--json", folder=ROOT / ".isolane")
+
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert (told["passed"], told["total"]) == (2, 4)
+    assert told["broken"] == [f"{tmp_path / 'broken.any.js'}"]
+    failed = {
+        test["name"]: test["message"]
+        for test in told["files"][f"{tmp_path / 'some.any.js'}"]["tests"]
+        if test["status"]
+    }
+    assert failed["wrong"] == "AssertionError: expected 2, got 1"
+    assert "was fulfilled" in failed["kept"]
+    assert "SyntaxError" in told["files"][f"{tmp_path / 'broken.any.js'}"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(("nowhere",), "there is no nowhere"), (("docs",), "there is no *.any.js")],
+)
+def test_wrong_paths_are_refused(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+    done = run(*arguments, folder=tmp_path)
+    assert done.returncode == 2
+    assert words in done.stderr

@@ -1,0 +1,53 @@
+// The worker that one test file runs in: its scripts are evaluated one by one as classic scripts of the global scope, then their results
+// are the task's result. See wpt.py for the payload.
+
+export default {
+  async task({ scripts, base, realm }) {
+    const finished = prepare(base, realm);
+    let problem = null;
+    for (const { name, text } of scripts) {
+      try {
+        // Not in strict mode, and what it declares is global.
+        (0, eval)(`${text}\n//# sourceURL=${name}`);
+      } catch (error) {
+        problem = `${name}: ${error?.stack ?? error}`;
+        break;
+      }
+      if (name === 'harness') {
+        setup({ explicit_done: true });
+        add_completion_callback((tests, status) => finished.resolve({ tests, status }));
+      }
+    }
+    if (problem !== null) return { status: 1, message: problem, tests: [] };
+    done();
+    const { tests, status } = await finished.promise;
+    return {
+      status: status.status,
+      message: status.message ?? null,
+      tests: tests.map(({ name, status, message }) => ({ name, status, message: message ?? null })),
+    };
+  },
+};
+
+/** What test files expect of a global scope beside the web platform. */
+function prepare(base, realm) {
+  const location = new URL(base);
+  const plainFetch = fetch;
+  const PlainRequest = Request;
+  const resolved = input => (typeof input === 'string' ? new URL(input, location).href : input);
+  Object.assign(globalThis, {
+    GLOBAL: {
+      isWindow: () => false,
+      isWorker: () => realm === 'worker',
+      isShadowRealm: () => false,
+    },
+  });
+  Object.defineProperty(globalThis, 'location', { value: location, configurable: true });
+  // Fixtures are named relative to the file; there is no base for URLs in a worker of ours.
+  globalThis.fetch = (input, init) => plainFetch(resolved(input), init);
+  globalThis.Request = new Proxy(PlainRequest, {
+    construct: (target, [input, ...rest], it) =>
+      Reflect.construct(target, [resolved(input), ...rest], it),
+  });
+  return Promise.withResolvers();
+}
