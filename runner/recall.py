@@ -30,6 +30,8 @@ _MISSING_S: Final = 3.0
 _RETRY_S: Final = 2.0
 _MAX_MISSING: Final = 10_000
 _MAX_LOOKUPS: Final = 100
+_MAX_REFRESHES: Final = 50
+"""What is only refreshed leaves room for what somebody waits for."""
 _TRIES: Final = 3
 _EVERYTHING: Final = "all"
 
@@ -108,8 +110,8 @@ class Recall(Generic[K, V]):
             return None
         if answer.doubtful:
             return None
-        if answer.fresh_until < monotonic() and key not in self._lookups:
-            self._begin(key)
+        if answer.fresh_until < monotonic():
+            self._refresh(key)
         return _give(answer)
 
     async def get(self, key: K) -> V:
@@ -129,6 +131,9 @@ class Recall(Generic[K, V]):
         lookup = self._lookups.get(key)
         if lookup is None:
             if len(self._lookups) >= _MAX_LOOKUPS:
+                if (doubtful := self._kept.get(key)) is not None:
+                    # The database has come back, and everybody asks at once.
+                    return _give(doubtful)
                 raise BusyError("too many workers are looked up at once")
             lookup = self._begin(key)
         assert lookup.task is not None
@@ -160,6 +165,10 @@ class Recall(Generic[K, V]):
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _refresh(self, key: K) -> None:
+        if key not in self._lookups and len(self._lookups) < _MAX_REFRESHES:
+            self._begin(key)
 
     def _begin(self, key: K) -> _Lookup[V]:
         lookup = self._lookups[key] = _Lookup()

@@ -14,8 +14,8 @@ from runner.deployments import make_deployment, make_limits, worker_id
 from runner.events.context import EventContext
 from runner.events.fetch import make_request
 from runner.journal import Silence
-from runner.resolve import WorkerTable
 from runner.streams import ByteStream
+from runner.worker_table import WorkerTable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

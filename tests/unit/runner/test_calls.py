@@ -18,8 +18,8 @@ from runner.events.context import EventContext
 from runner.events.fetch import make_request
 from runner.exchange import Serving
 from runner.ingress.answers import Problem
-from runner.resolve import WorkerTable
 from runner.streams import ByteStream
+from runner.worker_table import WorkerTable
 from tests.unit.runner.fake_lane import HELLO, OK, Bench, connect, deployment
 from tests.unit.runner.test_http_ingress import Lanes, Lines, answering, quiet
 

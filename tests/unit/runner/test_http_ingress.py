@@ -20,7 +20,7 @@ from runner.ingress.http import HttpIngress
 from runner.ingress.proxies import TrustedProxies
 from runner.ingress.server import HttpServer, bind
 from runner.pages import Pages
-from runner.resolve import WorkerTable
+from runner.worker_table import WorkerTable
 from tests.unit.runner.fake_lane import HELLO, OK, Bench, connect, deployment
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from runner.ops.addresses import AddressPolicy
 from runner.ops.fetch import Fetch
 from runner.ops.internal import InternalRoutes
 from runner.ops.service import Service
-from runner.resolve import WorkerTable
+from runner.worker_table import WorkerTable
 from tests.unit.runner.fake_lane import HELLO, OK, connect, deployment
 from tests.unit.runner.test_fetch_op import Client, serve, whole
 from tests.unit.runner.test_http_ingress import Lanes, Lines

@@ -126,3 +126,38 @@ async def test_a_look_up_that_fails_otherwise_fails_for_all_who_wait_and_is_trie
     with pytest.raises(ValueError, match="a"):
         await recall.get("a")
     assert tries == 2
+
+
+async def test_when_all_ask_at_once_after_an_outage_none_is_sent_away() -> None:
+    """Who is known gets the old answer, when too much is looked up already."""
+    gate = asyncio.Event()
+    gate.set()
+
+    async def look_up(key: int) -> Answer[int]:
+        await gate.wait()
+        return Answer(key, [f"{key}"])
+
+    recall = Recall(look_up, 1000)
+    for key in range(300):
+        await recall.get(key)
+    recall.doubt()
+    gate.clear()
+    tasks = [asyncio.create_task(recall.get(key)) for key in range(300)]
+    done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    assert (len(done), len(waiting)) == (200, 100)
+    gate.set()
+    assert await asyncio.gather(*tasks) == list(range(300))
+
+
+async def test_refreshing_leaves_room_for_what_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("runner.recall._FRESH_S", 0.0)
+    source = Source()
+    recall = Recall(source, 1000)
+    for number in range(200):
+        await recall.get(f"{number}")
+    assert [recall.known(f"{number}") for number in range(200)] == list(range(1, 201))
+    assert len(recall._lookups) == 50
+    assert await recall.get("new") > 200
+    await recall.close()

@@ -20,10 +20,10 @@ from runner.events.fetch import make_request
 from runner.events.trace import TraceContext
 from runner.exchange import Serving
 from runner.journal import EventLine
-from runner.resolve import WorkerTable
 from runner.telemetry.sampling import Sampler
 from runner.telemetry.spans import SpanWriter
 from runner.telemetry.tracing import Tracing
+from runner.worker_table import WorkerTable
 from tests.unit.runner.fake_lane import HELLO, OK, Bench, connect, deployment
 from tests.unit.runner.test_http_ingress import Lanes, Lines
 

@@ -1,6 +1,6 @@
-"""From a request to a deployment: workers of a folder, by id, by name, or by host.
+"""Workers held in memory, found by id, name or host: for whoever serves without a database, as benchmarks and tests do.
 
-Must not know how deployments are made.
+The runner's own resolver is ``resolution.py``. Must not know how deployments are made.
 """
 
 from __future__ import annotations
