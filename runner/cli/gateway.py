@@ -13,8 +13,8 @@ import uvloop
 from runner.api.listener import ControlListener, bind_near
 from runner.app import open_gateway
 from runner.cli.exits import UsageError
+from runner.cli.json_journal import open_journal
 from runner.cli.logs import configure_logging
-from runner.cli.terminal import TerminalJournal
 from runner.config import Address, load_settings, parse_address
 from runner.ingress.server import bind
 from runner.lifecycle import Signals
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import socket
 
     from runner.api.probes import Probes
+    from runner.cli.json_journal import RunnerJournal
     from runner.config import Settings
     from runner.nats.gateway import GatewayServer
 
@@ -62,7 +63,7 @@ def _settings(options: argparse.Namespace) -> Settings:
 
 async def _serve(settings: Settings, sock: socket.socket, control_sock: socket.socket) -> int:
     """Serve until a signal comes, then let finish what has begun."""
-    journal = TerminalJournal(sys.stdout, colours=sys.stdout.isatty() and not settings.no_colour)
+    journal = open_journal(settings, sys.stdout)
     bus = Bus(settings.nats_servers, settings.nats_credentials, "isolane gateway")
     control = ControlListener(control_sock, settings.control_token or secrets.token_hex(16))
     with Signals() as signals:
@@ -90,7 +91,7 @@ def _open_probes(probes: Probes, bus: Bus, gateway: GatewayServer) -> None:
 
 
 def _say_where(
-    journal: TerminalJournal, settings: Settings, sock: socket.socket, control: ControlListener
+    journal: RunnerJournal, settings: Settings, sock: socket.socket, control: ControlListener
 ) -> None:
     journal.line(f"HTTP http://{Address(*sock.getsockname()[:2])}")
     journal.line(f"Control {control.url}")

@@ -9,8 +9,8 @@ import uvloop
 
 from runner.backing import ExistingServers
 from runner.cli.exits import Exit, UsageError
+from runner.cli.json_journal import open_journal
 from runner.cli.logs import configure_logging
-from runner.cli.terminal import TerminalJournal
 from runner.config import Address, load_settings
 from runner.ingress.server import bind
 from runner.lifecycle import Signals
@@ -20,6 +20,7 @@ from runner.service_settings import without_password
 if TYPE_CHECKING:
     import argparse
 
+    from runner.cli.json_journal import RunnerJournal
     from runner.config import Settings
 
 
@@ -45,7 +46,7 @@ def main(options: argparse.Namespace) -> int:
 
 async def _serve(settings: Settings, sockets: Sockets) -> int:
     """Serve until a signal comes, then drain."""
-    journal = TerminalJournal(sys.stdout, colours=sys.stdout.isatty() and not settings.no_colour)
+    journal = open_journal(settings, sys.stdout)
     with Signals() as signals:
         service = Service(
             settings,
@@ -67,7 +68,7 @@ async def _serve(settings: Settings, sockets: Sockets) -> int:
     return Exit.OK
 
 
-def _say_where(journal: TerminalJournal, service: Service, sockets: Sockets) -> None:
+def _say_where(journal: RunnerJournal, service: Service, sockets: Sockets) -> None:
     settings = service.settings
     journal.line(f"HTTP http://{Address(*sockets.http.getsockname()[:2])}")
     journal.line(f"Control {service.control.url}")

@@ -39,7 +39,13 @@ class Cli:
     def __init__(self, folder: Path, snapshots: Path) -> None:
         self.folder = folder
         kept = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
-        self.environ = {"PATH": os.environ["PATH"], "SNAPSHOT_DIR": str(snapshots), **kept}
+        self.environ = {
+            "PATH": os.environ["PATH"],
+            "SNAPSHOT_DIR": str(snapshots),
+            # Lines are read by people who write tests.
+            "LOG_FORMAT": "pretty",
+            **kept,
+        }
 
     def command(self, *arguments: str | Path) -> list[str]:
         return [sys.executable, "-m", "runner", *map(str, arguments)]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import time
 from typing import TYPE_CHECKING
 
+import httpx
 import psycopg
 import pytest
 
@@ -132,3 +134,43 @@ def test_a_signal_lets_what_runs_finish(
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b"finished")
     assert running.process.wait(10) == 0
+
+
+def test_machines_read_its_log_as_objects(
+    serve: Callable[..., Running], servers: dict[str, str]
+) -> None:
+    """Addresses, events and warnings: one JSON object a line, when nobody looks."""
+    insert(servers["DATABASE_URL"], "hello", HELLO)
+    running = serve(LOG_FORMAT="auto")
+    url = json.loads(running.wait_for("HTTP http"))["message"].removeprefix("HTTP ")
+    answer = httpx.get(url, headers={"x-worker-name": "hello", "x-request-id": "mine"})
+    assert answer.text == "one var"
+    event = json.loads(running.wait_for("isolane.event"))
+    assert (event["status"], event["worker"], event["requestId"]) == (200, "hello", "mine")
+    assert running.stop() == 0
+    assert all(json.loads(line)["level"] for line in running.lines if line != "<end>")
+
+
+def test_without_a_token_its_api_is_closed_and_its_probes_are_open(
+    serve: Callable[..., Running],
+) -> None:
+    running = serve()
+    control = running.wait_for("Control ").removeprefix("Control ")
+    assert httpx.get(f"{control}/readyz").status_code == 200
+    for headers in ({}, {"authorization": "Bearer None"}):
+        refused = httpx.get(f"{control}/v1/tenants", headers=headers)
+        assert refused.status_code == 403
+        assert "CONTROL_TOKEN" in refused.json()["error"]["message"]
+
+
+def test_it_is_alive_but_not_ready_while_it_waits(serve: Callable[..., Running]) -> None:
+    """The control listener is there from the first moment on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        control = f"http://127.0.0.1:{free.getsockname()[1]}"
+    running = serve(NATS_SERVERS="nats://127.0.0.1:1", CONTROL_ADDR=control.removeprefix("http://"))
+    running.wait_for("waiting for NATS")
+    assert httpx.get(f"{control}/livez").status_code == 200
+    ready = httpx.get(f"{control}/readyz")
+    assert (ready.status_code, ready.json()["state"]) == (503, "starting")
+    assert running.stop() == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.front import _IS_MACHINE
+from runner.ingress.host_names import is_private
 
 
 @pytest.mark.parametrize(
@@ -16,10 +16,12 @@ from runner.front import _IS_MACHINE
         ("LocalHost:8080", True),
         ("workers.dev.localhost:8080", True),
         ("laptop:8080", True),
+        ("laptop.local", True),
+        ("runner.default.svc.cluster.local:8080", True),
         ("shop.example", False),
         ("localhost.example", False),
         ("1.example:8080", False),
     ],
 )
 def test_names_that_may_be_a_workers_domain_get_none(host: str, *, machine: bool) -> None:
-    assert bool(_IS_MACHINE.fullmatch(host)) is machine
+    assert is_private(host) is machine
