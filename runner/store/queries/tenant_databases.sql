@@ -66,4 +66,4 @@ DROP DATABASE IF EXISTS {database} WITH (FORCE);
 DROP ROLE IF EXISTS {role};
 
 -- name: end_session
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %(pid)s AND usename = %(role)s;
+SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE pid = %(pid)s AND usename = %(role)s;

@@ -15,11 +15,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from runner.bindings import DatabaseBinding, KvBinding
 from runner.databases.places import Places
 from runner.databases.pool import SessionLimits, SessionPool
-from runner.errors import ConflictError
+from runner.errors import ConflictError, RefusedError
 from runner.ops.addresses import AddressPolicy
 from runner.ops.database import Database
 from runner.ops.registry import Ops
 from runner.service_settings import SecretKey
+from runner.store.migrate import Migrator
 from runner.store.pool import connect, open_pool
 from runner.store.secrets import SecretBox
 from runner.store.tenant_databases import (
@@ -157,6 +158,7 @@ async def test_statements_with_parameters_read_and_change_rows(db: Db) -> None:
     assert answer["columns"] == [["a", 20], ["b", 1184], ["c", 17]]
     assert answer["rows"][0][1].endswith("+00")
     assert await db.query("") == 0
+    assert await db.query("SELECT length($1)", "x" * 3_000_000) == [["3000000"]]
 
 
 async def test_errors_are_postgresql_s_with_their_code_and_nothing_of_ours(db: Db) -> None:
@@ -637,6 +639,88 @@ async def test_a_database_is_made_whole_or_not_at_all_and_dropped_with_its_role(
             " (SELECT count(*) FROM pg_database WHERE datname ~ '^isolane_t_')"
         )
         assert await cursor.fetchone() == (0, 0)
+
+
+async def test_an_operator_without_superuser_can_make_end_and_drop_databases(
+    postgres_url: str,
+) -> None:
+    """As managed servers have them: one who may make databases and roles, and owns ours."""
+    url = make_conninfo(postgres_url, user="operator", password="operator", dbname="operated")
+    async with connect(postgres_url) as connection:
+        await connection.execute(
+            "CREATE ROLE operator LOGIN CREATEDB CREATEROLE PASSWORD 'operator'"
+        )
+        await connection.execute("CREATE DATABASE operated OWNER operator")
+    async with connect(url) as connection:
+        await Migrator(connection).up()
+    async with open_pool(url, most=2) as pool:
+        platform = Platform(pool, url, LIMITS)
+        db = platform.worker(await platform.create(timeout_s=1))
+        assert await db.query("SELECT 1") == [["1"]]
+        assert (
+            await db.query(
+                "DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$"
+            )
+            == "57014 the statement took longer than 1 s"
+        )
+        await settled(platform)
+        assert await _active(platform, db) == 0
+        assert (await db.query("SET ROLE operator")).startswith("42501 ")
+        await db.query("ALTER ROLE CURRENT_USER PASSWORD 'mine'")
+        await settled(platform)
+        async with pool.connection() as connection:
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = %s",
+                [role_of(db.binding.id)],
+            )
+        assert await db.query("SELECT 1") == [["1"]]
+        await platform.close()
+        async with pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT count(*) FROM pg_roles WHERE rolname = %s", [role_of(db.binding.id)]
+            )
+            assert await cursor.fetchone() == (0,)
+
+
+async def test_one_who_may_not_make_databases_is_told_what_it_takes(postgres_url: str) -> None:
+    url = make_conninfo(postgres_url, user="guest", password="guest", dbname="visited")
+    async with connect(postgres_url) as connection:
+        await connection.execute("CREATE ROLE guest LOGIN PASSWORD 'guest'")
+        await connection.execute("CREATE DATABASE visited OWNER guest")
+    async with connect(url) as connection:
+        await Migrator(connection).up()
+    async with open_pool(url, most=2) as pool:
+        platform = Platform(pool, url, LIMITS)
+        with pytest.raises(
+            RefusedError, match="a role with CREATEDB and CREATEROLE in DATABASE_URL"
+        ):
+            await platform.create()
+        await platform.close()
+
+
+async def test_a_database_that_lets_everybody_in_gets_no_tenants(
+    postgres_url: str, database: str
+) -> None:
+    """When it is somebody else's, and closing it is not ours to do."""
+    url = make_conninfo(postgres_url, user="tenant_maker", password="x", dbname="open_house")
+    async with connect(postgres_url) as connection:
+        await connection.execute("CREATE ROLE tenant_maker LOGIN CREATEDB CREATEROLE PASSWORD 'x'")
+        await connection.execute("CREATE DATABASE open_house")
+    async with connect(make_conninfo(postgres_url, dbname="open_house")) as connection:
+        await Migrator(connection).up()
+        await connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO tenant_maker")
+    async with open_pool(url, most=2) as pool:
+        platform = Platform(pool, url, LIMITS)
+        with pytest.raises(
+            RefusedError, match='REVOKE CONNECT ON DATABASE "open_house" FROM PUBLIC'
+        ):
+            await platform.create()
+        async with pool.connection() as connection:
+            cursor = await connection.execute(
+                "SELECT count(*) FROM pg_roles WHERE rolname ~ '^isolane_t_'"
+            )
+            assert await cursor.fetchone() == (0,)
+        await platform.close()
 
 
 # --- a tenant's own server ------------------------------------------------------------------------------------------
