@@ -61,6 +61,7 @@ class DatabaseResolver:
         self._deployments: Recall[str, Deployment] = Recall(self._find_worker, _MAX_CODE_BYTES)
         self._recalls = (self._targets, self._paths, self._deployments)
         self.listener = ChangeListener(url, CHANGES, self.forget, self._doubt)
+        lookup.away = lambda: not self.listener.connected.is_set()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:

@@ -72,10 +72,10 @@ class ChangeListener:
             async with stack:
                 reason = await self._hear(connection)
             self.connected.clear()
-            _log.warning("PostgreSQL is away, what is known is served: %s", reason)
+            _log.warning("PostgreSQL is away, %s is not heard: %s", self._channel, reason)
             stack, connection = await self._return()
             self._missed()
-            _log.warning("PostgreSQL is back")
+            _log.warning("PostgreSQL is back, %s is heard", self._channel)
 
     async def _hear(self, connection: Connection) -> str:
         """Pass on what is said until the connection is lost; return why it was."""

@@ -14,7 +14,7 @@ from runner.store.database import Database
 from runner.store.versions import CodeRow, FileRow, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from runner.store.database import Statements
     from runner.store.pool import Pool
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _WITHIN_S: Final = 5.0
 """How long a request may wait for the database."""
+_AWAY_WITHIN_S: Final = 1.0
+"""The same while the database is known to be away."""
 
 
 class TargetRow(msgspec.Struct, frozen=True):
@@ -119,6 +121,8 @@ class Lookup:
     def __init__(self, pool: Pool, place: str) -> None:
         self._database = Database(pool, place, "resolution", "versions")
         self._place = place
+        self.away: Callable[[], bool] = lambda: False
+        """Tells whether the database is known to be away."""
 
     async def target(self, host: str | None, name: str | None) -> TargetRow | None:
         """Return what a host (lower case, no port) or a name (lower case) leads to."""
@@ -154,8 +158,9 @@ class Lookup:
 
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[Statements]:
+        within_s = _AWAY_WITHIN_S if self.away() else _WITHIN_S
         try:
-            async with asyncio.timeout(_WITHIN_S), self._database.statements() as statements:
+            async with asyncio.timeout(within_s), self._database.statements() as statements:
                 yield statements
         except TimeoutError as error:
             raise DatabaseUnavailableError(self._place, "it does not answer") from error

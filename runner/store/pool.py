@@ -23,9 +23,16 @@ Pool: TypeAlias = AsyncConnectionPool[Connection]
 _CONNECT_WITHIN_S: Final = 5
 # A request that can not get a connection in this time is answered with 503.
 _WAIT_S: Final = 5.0
+# Whoever asks for a connection starts another attempt at once. The pool's own attempts would come ever more rarely while the
+# server is away, and who asks would wait for them after it is back.
+_GIVE_UP_S: Final = 0.5
 _OPTIONS: Final[dict[str, Any]] = {
     "application_name": "isolane",
     "connect_timeout": _CONNECT_WITHIN_S,
+    # A line that went dead without a word is noticed within half a minute.
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
 }
 
 
@@ -54,6 +61,7 @@ async def open_pool(url: str, *, least: int = 1, most: int = 10) -> AsyncIterato
         min_size=least,
         max_size=most,
         timeout=_WAIT_S,
+        reconnect_timeout=_GIVE_UP_S,
         kwargs={"autocommit": True, **_OPTIONS},
         check=AsyncConnectionPool.check_connection,
         name="store",

@@ -28,6 +28,7 @@ async def line(own_database: str) -> AsyncIterator[Line]:
 @pytest.fixture
 async def world(line: Line, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     monkeypatch.setattr("runner.store.lookup._WITHIN_S", 0.5)
+    monkeypatch.setattr("runner.store.lookup._AWAY_WITHIN_S", 0.2)
     async with open_world(line.url) as opened:
         yield opened
 
