@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from runner.errors import NatsUnavailableError, NotResolvedError, StreamError
 from runner.ingress.answers import Problem
 from runner.nats.bodies import BodyReceiver, BodySender
-from runner.nats.parts import CREDIT, NUMBER, PART, STATUS, Kind, read_fetch, size_of
+from runner.nats.parts import CREDIT, NUMBER, PART, STATUS, Kind, passed_on, read_fetch, size_of
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -108,7 +108,7 @@ class NatsExchange:
 
     async def _reply(self, reply: Reply) -> str:
         bus, body = self._ingress.bus, reply.body or b""
-        headers = [(NUMBER, "0"), (STATUS, f"{reply.status}"), *reply.headers]
+        headers = [(NUMBER, "0"), (STATUS, f"{reply.status}"), *passed_on(reply.headers)]
         size = size_of(headers)
         if size > bus.max_payload // 2:
             return await self._tell(Problem(500, "the response's headers are too large for NATS"))

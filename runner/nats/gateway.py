@@ -37,6 +37,7 @@ _ROOM: Final = 1024
 _DRAINING: Final = Problem(503, "the gateway is shutting down", "Terminated", 1)
 _AWAY: Final = Problem(503, "the gateway has no connection to the runners", "Overloaded", 1)
 _OF_LOST: Final = {
+    Lost.AWAY: _AWAY,
     Lost.NOBODY: Problem(503, "no runner is there", "Overloaded", 1),
     Lost.GONE: Problem(502, "the runner was lost", "HostLost"),
     Lost.LATE: Problem(504, "the answer took too long", "WallClockTimeout"),
@@ -173,8 +174,6 @@ class Forwarding:
     async def _forward(self, request: Request, worker: str) -> Problem | None:
         gateway, data = self._gateway, b""
         bus = gateway.requester.bus
-        if not bus.connected:
-            return _AWAY
         room = bus.max_payload - size_of(request.headers) - len(request.url) - _ROOM
         if room < bus.max_payload // 2:
             return Problem(431, "the request's headers are too large for NATS")
@@ -193,20 +192,19 @@ class Forwarding:
                 self._first = {**first, "body": b""}
         part = await self._ask(request, worker, data)
         if part is Lost.GONE and request.method in _SAFE and self._first is None:
-            if not bus.connected:
-                return _AWAY
             part = await self._ask(request, worker, data)
         if self._answered or self._left:  # with 413, while the body came
             return None
         return _OF_LOST[part] if isinstance(part, Lost) else await self._answer(part)
 
     async def _ask(self, request: Request, worker: str, data: bytes) -> Part | Lost:
+        requester = self._gateway.requester
         if self._call is not None:
             self._call.close()
+        if not requester.bus.connected:
+            return Lost.AWAY
         streamed = self._first is not None
-        self._call = call = await self._gateway.requester.ask(
-            request, worker, data, streamed=streamed
-        )
+        self._call = call = await requester.ask(request, worker, data, streamed=streamed)
         if streamed:
             self._client = asyncio.create_task(self._pump(call), name="request body")
         else:

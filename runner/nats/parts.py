@@ -40,6 +40,7 @@ _REQUEST_ID: Final = re.compile(r"[!-~]{1,128}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _SEEN: Final = frozenset({"content-length", "traceparent", "tracestate", "x-request-id"})
 _OF_NATS: Final = "nats-"
+_RESERVED: Final = (_OURS, _OF_NATS)
 _SUBJECT_NAME: Final = re.compile(r"[!#-)+-\-/-=?-~]+")
 """What may stand between two dots of a subject: no dot, no wildcard, no space."""
 
@@ -96,7 +97,7 @@ def read_part(message: Msg) -> Part | None:
     for name, value in pairs_of(message):
         lower = name.lower()
         if lower.startswith(_OURS):
-            ours[lower] = value
+            ours.setdefault(lower, value)
         else:
             kept.append((lower, value))
     kind = _KINDS.get(ours.get("fetch-part", ""))
@@ -128,7 +129,7 @@ def read_fetch(message: Msg, new_id: Callable[[], str]) -> Fetch:
     for name, value in pairs_of(message):
         lower = name.lower()
         if lower.startswith(_OURS):
-            ours[lower] = value
+            ours.setdefault(lower, value)
             continue
         if lower.startswith(_OF_NATS):
             continue
@@ -170,8 +171,12 @@ def fetch_headers(
         pairs.append((WORKER, worker))
     if streamed:
         pairs.append((BODY, STREAM))
-    pairs += request.headers
-    return pairs
+    return pairs + passed_on(request.headers)
+
+
+def passed_on(headers: Pairs) -> Pairs:
+    """Return headers (lower-case names) without those that only the two ends of an exchange may set."""
+    return [header for header in headers if not header[0].startswith(_RESERVED)]
 
 
 def fetch_subject(worker: str) -> str:

@@ -38,6 +38,8 @@ _SILENT_S: Final = 8.0
 class Lost(Enum):
     """Why there is no answer."""
 
+    AWAY = auto()
+    """There is no connection; nothing was sent."""
     NOBODY = auto()
     """No runner listens; nothing was started."""
     GONE = auto()

@@ -140,6 +140,30 @@ async def test_a_stranger_names_no_worker(nats_url: str) -> None:
         assert not one.lane.got(Start)
 
 
+async def test_a_client_can_say_nothing_in_the_gateways_place(nats_url: str) -> None:
+    async with pair(nats_url, trusted=["10.0.0.0/8"]) as (one, http):
+        own = "Fetch-Worker: hello", "FETCH-URL: http://hello.workers.test/", "fetch-body: stream"
+        answer = await http.get("/", *own, host="127.0.0.1")
+        assert answer.status == 502
+        answer = await http.get("/", *own, "nats-msg-id: 1", "sec-fetch-mode: cors")
+        assert answer.status == 200
+        (start,) = one.lane.got(Start)
+        event = json.loads(start.event)
+        assert event["url"] == "http://hello.workers.test:99/"
+        names = {name for name, _ in event["headers"]}
+        assert names == {"host", "sec-fetch-mode", "x-request-id"}
+
+
+async def test_a_worker_can_say_nothing_in_the_runners_place(nats_url: str) -> None:
+    async with pair(nats_url) as (one, http):
+        own = [["fetch-status", "500"], ["Fetch-Part", "head"], ["nats-msg-id", "1"], ["a", "b"]]
+        one.lane.on_start = answering(["head", 201, "", own, {"text": "yes"}])
+        answer = await http.get()
+        assert (answer.status, answer.body) == (201, b"yes")
+        assert answer.headers["a"] == "b"
+        assert not [name for name in answer.headers if name.startswith(("fetch-", "nats-"))]
+
+
 async def test_an_id_that_is_none_is_400(nats_url: str) -> None:
     async with pair(nats_url) as (_, http):
         assert (await http.get("/", "x-worker-id: hello")).status == 400

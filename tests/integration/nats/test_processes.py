@@ -44,6 +44,21 @@ WORKERS = {
             },
         }));
     } };""",
+    "attacker": """export default { async fetch(request) {
+        const tries = [];
+        for (const [method, body] of [['PUB'], ['HPUB'], ['SUB'], ['GET'], ['POST', 'PUB secret 1\\r\\nx\\r\\n']]) {
+            for (const path of ['secret', 'secret%20', 'secret 1', 'secret\\r\\nPUB secret 1\\r\\nx\\r\\n']) {
+                try {
+                    const url = new URL(request.url).searchParams.get('bus') + path;
+                    const answer = await fetch(url, { method, body, headers: { 'PUB': 'secret 1' } });
+                    tries.push(`answered ${answer.status}`);
+                } catch (error) {
+                    tries.push(error.message);
+                }
+            }
+        }
+        return Response.json(tries);
+    } };""",
 }
 
 
@@ -60,12 +75,14 @@ class Site:
             cli,
             *("gateway", "--http-addr", "127.0.0.1:0", "--nats", bus.url),
             CONTROL_ADDR="127.0.0.1:0",
+            LOG_FORMAT="pretty",
         )
         self.gateway.reach()
 
-    def runner(self) -> Dev:
+    def runner(self, **environ: str) -> Dev:
         """Start a runner, and wait until it serves."""
-        return self._dev("workers", NATS_SERVERS=self.bus.url, MAX_QUEUED_WORKERS="1000")
+        environ = {"MAX_QUEUED_WORKERS": "1000", **environ}
+        return self._dev("workers", NATS_SERVERS=self.bus.url, **environ)
 
     async def get(self, worker: str, target: str = "/") -> httpx.Response:
         async with httpx.AsyncClient(base_url=self.gateway.url, trust_env=False) as client:
@@ -141,6 +158,24 @@ async def test_a_runner_says_at_its_start_that_it_is_there(site: Site) -> None:
         assert [endpoint["subject"] for endpoint in info["endpoints"]] == ["fetch.*", "fetch"]
 
 
+@pytest.mark.parametrize("private", ["false", "true"])
+async def test_a_worker_can_not_speak_to_the_bus(site: Site, private: str) -> None:
+    runner = site.runner(FETCH_ALLOW_PRIVATE_NETWORK=private, LIMIT_FETCH="100")
+    async with asker(site.bus.url) as one:
+        heard = await one.bus.client.subscribe(">")
+        await one.bus.flush()
+        params = {"bus": site.bus.url.replace("nats:", "http:") + "/"}
+        answer = runner.get("attacker", params=params)
+        tries = answer.json()
+        assert len(tries) == 20
+        assert not [text for text in tries if text.startswith("answered")]
+        await one.bus.flush()
+        subjects = set()
+        while heard.pending_msgs:
+            subjects.add((await heard.next_msg()).subject)
+        assert not [subject for subject in subjects if "secret" in subject]
+
+
 def test_a_gateway_without_a_bus_says_what_to_do(cli: Cli) -> None:
     done = cli("gateway", "--http-addr", "127.0.0.1:0")
     assert done.returncode == 2
@@ -163,6 +198,7 @@ def test_a_gateway_that_waits_for_nats_says_so_and_ends_when_asked(cli: Cli) -> 
         cli,
         *("gateway", "--http-addr", "127.0.0.1:0", "--nats", "nats://me:hidden@127.0.0.1:1"),
         CONTROL_ADDR="127.0.0.1:0",
+        LOG_FORMAT="pretty",
     )
     line = gateway.wait_for("waiting for NATS")
     assert "nats://me:***@127.0.0.1:1" in line
