@@ -102,6 +102,15 @@ class SecretError(RunnerError):
         super().__init__(f"the secret in {place} can not be used: {reason}")
 
 
+class ControlError(RunnerError):
+    """The API of a runner refuses with ``status``, or (0) can not be reached; ``advice`` says what to do."""
+
+    def __init__(self, status: int, message: str, advice: str = "") -> None:
+        self.status = status
+        self.advice = advice
+        super().__init__(f"{message}; {advice}" if advice else message)
+
+
 class AddressError(RunnerError):
     """The address to listen on is taken, or not ours."""
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from runner.api.endpoint import Endpoint, Model
+from runner.api.errors import conflict
 from runner.api.scope import Name, view, views
 
 if TYPE_CHECKING:
@@ -76,8 +77,14 @@ class TenantsApi:
             return view(await session.tenants.get(str(owner)), TenantView)
 
     async def remove(self, tenant: Name) -> None:
-        """Remove a tenant with all it has."""
+        """Remove a tenant with all it has, but not while it has databases on our server."""
         async with self._scope.of(tenant) as (session, owner):
+            databases = await session.configs.list_databases(owner)
+            if ours := [one.name for one in databases if one.provider == "platform"]:
+                raise conflict(
+                    f"the tenant has databases: {', '.join(ours)}",
+                    "remove them first, if that is meant",
+                )
             for worker in await session.workers.all(owner):
                 await session.workers.delete(owner, str(worker.id))
             for environment in await session.environments.all(owner):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
 from runner.cli.control_client import open_client
-from runner.cli.exits import Exit, UsageError
-from runner.cli.verbs import Verbs, done, print_rows
+from runner.cli.exits import Exit
+from runner.cli.verbs import Verbs, done, print_rows, text_or_stdin
 from runner.errors import ControlError
 
 if TYPE_CHECKING:
@@ -47,11 +46,7 @@ def _list(client: ControlClient, options: argparse.Namespace) -> None:
 
 
 def _set(client: ControlClient, options: argparse.Namespace) -> None:
-    value = options.value
-    if value is None:
-        if sys.stdin.isatty():
-            raise UsageError("which value? Give it, or send it to stdin")
-        value = sys.stdin.read().removesuffix("\n")
+    value = text_or_stdin(options.value, "value")
     body = {"value": value, "type": options.type}
     client.put("workers", options.worker, "env", options.key, body=body)
     done(options, f"{options.key} is set", key=options.key)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from runner.cli.exits import UsageError
 from runner.cli.tables import as_table
 
 if TYPE_CHECKING:
@@ -15,9 +16,10 @@ if TYPE_CHECKING:
 
 
 class Verbs:
-    """Adds verbs to a command; each has ``--tenant`` and ``--json``."""
+    """Adds verbs to a command; each has ``--json``, and ``--tenant`` unless it is about tenants."""
 
-    def __init__(self, command: argparse.ArgumentParser) -> None:
+    def __init__(self, command: argparse.ArgumentParser, *, tenant: bool = True) -> None:
+        self._tenant = tenant
         self._verbs = command.add_subparsers(
             dest="verb", metavar="VERB", required=True, parser_class=type(command)
         )
@@ -34,14 +36,17 @@ class Verbs:
         verb = self._verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
         for argument in arguments:
             verb.add_argument(argument, metavar=argument.upper())
-        add_common(verb, destroys=destroys)
+        add_common(verb, destroys=destroys, tenant=self._tenant)
         verb.set_defaults(run=run)
         return verb
 
 
-def add_common(command: argparse.ArgumentParser, *, destroys: bool = False) -> None:
+def add_common(
+    command: argparse.ArgumentParser, *, destroys: bool = False, tenant: bool = True
+) -> None:
     """Add the options that every verb has."""
-    command.add_argument("--tenant", metavar="T", help="whose (default with dev: dev)")
+    if tenant:
+        command.add_argument("--tenant", metavar="T", help="whose (default with dev: dev)")
     command.add_argument("--json", action="store_true", help="as JSON")
     if destroys:
         command.add_argument("--dry-run", action="store_true", help="only say what would be done")
@@ -49,7 +54,9 @@ def add_common(command: argparse.ArgumentParser, *, destroys: bool = False) -> N
         command.set_defaults(dry_run=False)
 
 
-def print_rows(options: argparse.Namespace, rows: Sequence[dict[str, Any]], **columns: str) -> None:
+def print_rows(
+    options: argparse.Namespace, rows: Sequence[dict[str, Any]], /, **columns: str
+) -> None:
     """Print what the API listed: as it is, or the columns HEAD=field as a table."""
     if options.json:
         print_json(rows)
@@ -81,6 +88,22 @@ def done(options: argparse.Namespace, text: str, **fields: Any) -> None:
         print_json({**fields, "dryRun": options.dry_run} if fields else {"dryRun": options.dry_run})
     else:
         print(f"would be {text}" if options.dry_run else text)
+
+
+def text_or_stdin(text: str | None, what: str) -> str:
+    """Return what was given, or what comes from stdin, where a secret is in nobody's history.
+
+    Raises
+    ------
+    UsageError
+        Nothing was given, and stdin is a terminal.
+
+    """
+    if text is not None:
+        return text
+    if sys.stdin.isatty():
+        raise UsageError(f"which {what}? Give it, or send it to stdin")
+    return sys.stdin.read().removesuffix("\n")
 
 
 def _shown(value: Any) -> Any:

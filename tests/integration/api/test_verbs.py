@@ -157,6 +157,41 @@ def test_domains_and_routes_lead_to_workers(isolane: Cli, running: tuple[Cli, De
     fails(isolane("domains", "rm", "site.example.com"), 3)
 
 
+def test_databases_and_storage_are_there_to_be_bound(
+    isolane: Cli, running: tuple[Cli, Dev]
+) -> None:
+    deploy(isolane, "asks", "export default { fetch: async (r, env) => Response.json((await env.DB.query('SELECT 1 + $1::int AS n', [1])).rows) };")  # fmt: skip
+    said(isolane("databases", "create", "shop", "--max-rows", "5"))
+    said(isolane("env", "set", "asks", "DB", "shop", "--type", "database"))
+    assert running[1].get("asks").json() == [{"n": 2}]
+    assert [one["maxRows"] for one in read(isolane, "databases", "ls")] == [5]
+    assert "with all that is in it" in said(isolane("databases", "rm", "shop", "--dry-run"))
+    said(isolane("databases", "rm", "shop"))
+    fails(isolane("databases", "rm", "shop"), 3)
+    keys = ("--access-key-id", "id", "--secret-access-key", "hidden")
+    said(
+        isolane("storage", "set", "files", "bucket", *keys, "--endpoint", "https://s3.example.com")
+    )
+    listed = said(isolane("storage", "ls"))
+    assert "s3.example.com" in listed
+    assert "hidden" not in listed
+    said(isolane("storage", "rm", "files"))
+    fails(isolane("storage", "rm", "files"), 3)
+
+
+def test_tenants_are_made_limited_and_removed(isolane: Cli) -> None:
+    said(isolane("tenants", "create", "shortly"))
+    assert read(isolane, "tenants", "set", "shortly", "--workers", "1")["limitWorkers"] == 1
+    deploy(isolane, "only", HELLO, "--tenant", "shortly")
+    fails(
+        isolane("deploy", "more", isolane.folder / "src/only.js", "--tenant", "shortly"), 4, "limit"
+    )
+    assert "shortly" in said(isolane("tenants", "ls"))
+    assert "1 workers" in said(isolane("tenants", "rm", "shortly", "--dry-run"))
+    said(isolane("tenants", "rm", "shortly"))
+    fails(isolane("workers", "ls", "--tenant", "shortly"), 3)
+
+
 def test_schedules_are_set_and_stopped(isolane: Cli) -> None:
     deploy(isolane, "clock")
     said(isolane("schedules", "set", "clock", "*/5 * * * *"))
