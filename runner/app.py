@@ -248,13 +248,19 @@ def make_metrics(
     control.add([metrics_endpoint(telemetry.render)])
 
 
-def make_api(control: ControlListener, runner: Runner, store: Store, pool: Pool) -> None:
-    """Serve the API for what tenants have."""
+def make_api(
+    control: ControlListener, runner: Runner, store: Store, pool: Pool, settings: Settings
+) -> None:
+    """Serve the API for what tenants have; ``settings`` are those with the addresses of what is there."""
+    from runner.api.databases import DatabaseServer
     from runner.api.v1 import tenant_endpoints
     from runner.publish import Publisher
     from runner.store.kv import KvStore
+    from runner.store.secrets import SecretBox
 
-    control.add(tenant_endpoints(store, Publisher(store, runner.stripper), KvStore(pool)))
+    server = DatabaseServer(pool, settings.database_url, SecretBox(settings.secrets_keys))
+    publisher = Publisher(store, runner.stripper)
+    control.add(tenant_endpoints(store, publisher, KvStore(pool), server))
 
 
 def make_logs_api(control: ControlListener, store: Store, background: Background) -> None:

@@ -125,7 +125,7 @@ class Service:
                 open_bus(self.settings.nats_servers, self.settings.nats_credentials)
             )
             make_metrics(self.control, self.telemetry, self.runner, self.pool, self.bus)
-            make_api(self.control, self.runner, self.store, self.pool)
+            make_api(self.control, self.runner, self.store, self.pool, self.settings)
             self.background = Background(
                 self.settings, self.calls.serving, self.bus, self._journal
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runner.api.databases import DatabasesApi
 from runner.api.environments import EnvironmentsApi
 from runner.api.kv import KvApi
 from runner.api.routing import RoutingApi, SchedulesApi
@@ -13,13 +14,16 @@ from runner.api.tenants import TenantsApi
 from runner.api.workers import WorkersApi
 
 if TYPE_CHECKING:
+    from runner.api.databases import DatabaseServer
     from runner.api.endpoint import Endpoint
     from runner.publish import Publisher
     from runner.store.kv import KvStore
     from runner.store.session import Store
 
 
-def tenant_endpoints(store: Store, publisher: Publisher, kv: KvStore) -> list[Endpoint]:
+def tenant_endpoints(
+    store: Store, publisher: Publisher, kv: KvStore, server: DatabaseServer
+) -> list[Endpoint]:
     """Return the endpoints that read and change what tenants have."""
     scope = Scope(store)
     return [
@@ -28,6 +32,7 @@ def tenant_endpoints(store: Store, publisher: Publisher, kv: KvStore) -> list[En
         *EnvironmentsApi(scope).endpoints(),
         *KvApi(scope, kv).endpoints(),
         *StorageApi(scope).endpoints(),
+        *DatabasesApi(scope, server).endpoints(),
         *RoutingApi(scope).endpoints(),
         *SchedulesApi(scope).endpoints(),
     ]

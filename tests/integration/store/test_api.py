@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from runner.api.application import Application
+from runner.api.databases import DatabaseServer
 from runner.api.guard import Guard
 from runner.api.v1 import tenant_endpoints
 from runner.errors import DeploymentError
@@ -68,10 +69,12 @@ class Api:
 @pytest.fixture
 async def http(database: str) -> AsyncIterator[httpx.AsyncClient]:
     async with open_pool(database) as pool:
-        store = Store(pool, SecretBox([SecretKey(1, bytes(32))]), "the database")
+        box = SecretBox([SecretKey(1, bytes(32))])
+        store = Store(pool, box, "the database")
         stripper: Any = Stripper()
         app = Application(Guard(TOKEN, "127.0.0.1"), [])
-        endpoints = tenant_endpoints(store, Publisher(store, stripper), KvStore(pool))
+        server = DatabaseServer(pool, database, box)
+        endpoints = tenant_endpoints(store, Publisher(store, stripper), KvStore(pool), server)
         app.add(endpoints, complete=True)
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app),
@@ -257,6 +260,30 @@ async def test_values_are_any_json_under_any_key(api: Api) -> None:
 
 def quoted(key: str) -> str:
     return quote(key, safe="")
+
+
+async def test_databases_are_made_on_our_server_or_are_the_tenants_own(
+    api: Api, other: Api, name: str
+) -> None:
+    await api.deploy(name)
+    made = await api("POST", "/databases/shop", {"maxRows": 5})
+    assert (made["provider"], made["maxRows"], made["timeoutSeconds"]) == ("platform", 5, 30)
+    await api("POST", "/databases/own", {"url": "postgresql://me:hidden@db.example.com/shop"})
+    listed = await api.send("GET", "/databases")
+    assert [one["provider"] for one in listed.json()] == ["postgres", "platform"]
+    assert "hidden" not in listed.text
+    await api("PUT", f"/workers/{name}/env/DB", {"value": "shop", "type": "database"})
+    assert (await api.refused("POST", "/databases/shop", {}))[0] == 409
+    assert (await api.refused("POST", "/databases/x", {"url": "mysql://a"}))[0] == 400
+    await other("PUT", "")
+    assert await other("GET", "/databases") == []
+    assert (await other.refused("DELETE", f"/databases/{made['id']}"))[0] == 404
+    await api("PATCH", "", {"databases": 2})
+    assert (await api.refused("POST", "/databases/third", {}))[0] == 409
+    assert "shop" in (await api.refused("DELETE", ""))[1]
+    await api("DELETE", "/databases/shop")
+    await api("DELETE", "/databases/own")
+    assert await api("GET", "/databases") == []
 
 
 async def test_routes_of_a_project_are_listed_as_they_are_tried(api: Api, name: str) -> None:
