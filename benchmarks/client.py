@@ -31,12 +31,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     connections: int
     seconds: float
     """How long further requests are sent."""
+    may_be_refused: bool = False
+    """Whether 429 and 503 are answers, too; they are counted by themselves."""
 
 
 class Took(msgspec.Struct, frozen=True, kw_only=True):
     """What came of it; ``wrong`` is the first answer that was not as it must be, if there was one."""
 
     requests: int = 0
+    refused: int = 0
     seconds: float = 0.0
     p50_ms: float = 0.0
     p99_ms: float = 0.0
@@ -55,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._parts: list[bytes] = []
         self._sent = 0.0
         self.latencies: list[float] = []
+        self.refused = 0
         self.done: asyncio.Future[str] = loop.create_future()
         """What was wrong; empty when nothing was."""
 
@@ -79,10 +83,13 @@ class Connection(asyncio.Protocol):
         body = b"".join(self._parts)
         self._parts.clear()
         status = self._parser.get_status_code()
-        if status != 200 or body != self._job.body:
+        if status in {429, 503} and self._job.may_be_refused:
+            self.refused += 1
+        elif status != 200 or body != self._job.body:
             self._finish(f"{status} {body[:200]!r}")
             return
-        self.latencies.append(now - self._sent)
+        else:
+            self.latencies.append(now - self._sent)
         if now >= self._deadline:
             self._finish("")
         else:
@@ -116,8 +123,11 @@ async def drive(job: Job) -> Took:
     if any(wrong):
         return Took(wrong=next(filter(None, wrong)))
     latencies = sorted(span for connection in connections for span in connection.latencies)
+    if not latencies:
+        return Took(wrong="nothing but refusals")
     return Took(
         requests=len(latencies),
+        refused=sum(connection.refused for connection in connections),
         seconds=seconds,
         p50_ms=quantile(latencies, 0.5) * 1000,
         p99_ms=quantile(latencies, 0.99) * 1000,

@@ -101,7 +101,7 @@ class Server:
         runner, *children = tree_of(self._process.pid)
         hosts = [pid for pid in children if is_host(pid)]
         runner_meter, hosts_meter = CpuMeter([runner]), CpuMeter(hosts)
-        took = await _send(job)
+        took = await send_job(job)
         if took.wrong:
             raise WrongAnswerError(name, took.wrong)
         runner_us, hosts_us = runner_meter.us(), hosts_meter.us()
@@ -126,7 +126,8 @@ class Server:
         raise BenchmarkError(f"isolane dev does not serve: {log.read_text('utf-8')}")
 
 
-async def _send(job: Job) -> Took:
+async def send_job(job: Job) -> Took:
+    """Have a client in a process of its own do the job."""
     client = await asyncio.create_subprocess_exec(
         sys.executable,
         "-I",

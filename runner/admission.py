@@ -21,13 +21,14 @@ from runner.errors import BusyError, OwnLimitError
 from runner.events.context import MAX_HOPS
 
 _RETRY_AFTER_S: Final = 1
+_MAX_HELD_UP: Final = 1000
 
 _Line: TypeAlias = str | tuple[str, int]
 """Who shares a worker's places: its executions from outside (the worker's id), and those of each depth."""
 
 
 class AdmissionLimits(NamedTuple):
-    """Executions at once, but for the last two; the defaults are those of two lanes."""
+    """Executions at once, but for the last three; the defaults are those of two lanes."""
 
     total: int = 2000
     """In all: more than there can be isolates would only wait in lanes, where it is nobody's turn."""
@@ -39,6 +40,8 @@ class AdmissionLimits(NamedTuple):
     waiting: int = 20
     """How many may wait."""
     wait_timeout_ms: int = 10_000
+    refusal_ms: int = 0
+    """How long a refusal takes, of a request from outside for which there is no room to wait."""
 
 
 def grades(first: int, capacity: int) -> tuple[int, ...]:
@@ -115,6 +118,7 @@ class Admission:
         self._deadlines: deque[_Waiter] = deque()
         """All who wait, and some who did; all wait equally long."""
         self._timer: asyncio.TimerHandle | None = None
+        self._held_up = 0
         self.running = 0
         self.waiting = 0
         self.draining = False
@@ -158,7 +162,12 @@ class Admission:
         """
         if self.try_enter(tenant, worker, depth):
             return
-        waiter = self._line_up(tenant, worker, depth)
+        try:
+            waiter = self._line_up(tenant, worker, depth)
+        except BusyError:
+            if depth == 0:
+                await self._hold_up()
+            raise
         try:
             refusal = await waiter.turn
         except asyncio.CancelledError:
@@ -187,6 +196,18 @@ class Admission:
         if self.waiting:
             self._let_in(state, others=was_full)
         self._forget(state)
+
+    async def _hold_up(self) -> None:
+        """Keep who is refused for a moment.
+
+        Whoever comes again at once takes more of the processor with refusals than with executions, from all others.
+        """
+        if self._held_up < _MAX_HELD_UP and self._limits.refusal_ms:
+            self._held_up += 1
+            try:
+                await asyncio.sleep(self._limits.refusal_ms / 1000)
+            finally:
+                self._held_up -= 1
 
     # --- waiting --------------------------------------------------------------------------------------------------
 

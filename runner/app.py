@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 _MARGIN_MS: Final = 2000
 
 
+_REFUSAL_MS: Final = 100
+
+
 def _admission_limits(settings: Settings) -> AdmissionLimits:
     pools = settings.hosts if settings.mode is Mode.POOLED else settings.lanes
     return AdmissionLimits(
@@ -55,6 +58,7 @@ def _admission_limits(settings: Settings) -> AdmissionLimits:
         per_worker=settings.max_concurrent_per_worker,
         waiting=settings.max_queued,
         wait_timeout_ms=settings.worker_wait_timeout_ms,
+        refusal_ms=_REFUSAL_MS,
     )
 
 

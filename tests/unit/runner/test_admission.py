@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,7 +12,7 @@ from runner.errors import BusyError, OwnLimitError
 from runner.events.context import MAX_HOPS
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Awaitable
 
 
 def admission(**limits: int) -> Admission:
@@ -50,7 +50,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def refused(entering: Coroutine[Any, Any, None]) -> BusyError:
+async def refused(entering: Awaitable[None]) -> BusyError:
     with pytest.raises(BusyError) as caught:
         await entering
     return caught.value
@@ -144,6 +144,24 @@ async def test_only_so_many_wait() -> None:
     assert not isinstance(error, OwnLimitError)
     assert error.retry_after_s >= 1
     assert await queue.leave("t", "a") == ["first"]
+
+
+async def test_a_refusal_takes_a_moment_in_which_nothing_is_held() -> None:
+    limits = admission(per_worker=1, waiting=0, refusal_ms=20)
+    assert limits.try_enter("t", "a")
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    entering = asyncio.ensure_future(limits.enter("t", "a"))
+    await settle()
+    assert limits.total == 1
+    await refused(entering)
+    assert loop.time() - began >= 0.019
+
+
+async def test_a_call_is_refused_without_delay() -> None:
+    limits = admission(per_worker=1, waiting=0, refusal_ms=60_000)
+    assert limits.try_enter("t", "a", 1)
+    await refused(limits.enter("t", "a", 1))
 
 
 async def test_a_full_waiting_room_has_room_for_a_tenant_with_less_than_its_share() -> None:

@@ -9,6 +9,7 @@ import pytest
 from pools.protocol import Mode
 from runner.dispatch import Dispatcher
 from runner.errors import BusyError
+from runner.events.context import NO_CONTEXT
 from tests.unit.runner.fake_lane import connect, deployment
 
 if TYPE_CHECKING:
@@ -86,3 +87,18 @@ async def test_without_a_lane_the_answer_is_busy() -> None:
         start(dispatcher)
     with pytest.raises(BusyError):
         await dispatcher.serving()
+
+
+async def test_a_tenant_with_all_its_isolates_on_one_lane_gets_one_elsewhere() -> None:
+    """In a lane it would wait for an isolate that its own caller may hold."""
+    dispatcher, (first, second), _ = await make(2, Mode.POOLED)
+    executions = [start(dispatcher) for _ in range(20)]
+    for execution in executions:
+        if execution.lane_name == second.name:
+            second.running.pop(execution.number)
+    for number in range(15):
+        second.start(deployment(tenant="other"), b"{}", [], streamed_body=False, context=NO_CONTEXT)
+        assert len(second.running) == number + 1
+    assert len(first.running) == 10
+    assert start(dispatcher).lane_name == second.name
+    assert start(dispatcher, "other").lane_name == first.name
