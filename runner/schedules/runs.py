@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from pools.protocol import Outcome
     from runner.events.scheduled import ScheduledEvent
+    from runner.events.trace import TraceContext
     from runner.exchange import Serving
     from runner.telemetry.observer import AttributeValue
 
@@ -45,9 +46,13 @@ class ScheduledRuns:
         self._serving = serving
 
     async def run(
-        self, event: ScheduledEvent, worker: str, begin: Callable[[], Awaitable[bool]] | None = None
+        self,
+        event: ScheduledEvent,
+        worker: str,
+        begin: Callable[[], Awaitable[bool]] | None = None,
+        trace: TraceContext | None = None,
     ) -> Outcome | None:
-        """Run an event to its end, waiting for a place if need be.
+        """Run an event to its end, waiting for a place if need be. ``trace``: what it came with.
 
         ``begin()`` is asked when it has one; when it says no the event is not run, and the answer is None.
 
@@ -65,7 +70,7 @@ class ScheduledRuns:
             raise BusyError("the runner is shutting down")
         started = perf_counter()
         deployment = await serving.resolver.worker(worker)
-        context = EventContext(kind="scheduled", request_id=f"scheduled-{event.id}")
+        context = EventContext(kind="scheduled", request_id=f"scheduled-{event.id}", trace=trace)
         context = serving.observer.begin(context, deployment)
         if not admission.try_enter(deployment.tenant, deployment.worker):
             await serving.wait(deployment, 0)

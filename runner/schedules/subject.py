@@ -15,12 +15,15 @@ import msgspec
 from pools.protocol import Outcome, OutcomeKind
 from runner.errors import BusyError, NatsUnavailableError, NotResolvedError
 from runner.events.scheduled import ScheduledEvent
+from runner.events.trace import parse_traceparent
 from runner.ingress.answers import describe
+from runner.nats.client import pairs_of
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
+    from runner.events.trace import TraceContext
     from runner.nats.connection import Bus
     from runner.schedules.runs import ScheduledRuns
 
@@ -108,20 +111,22 @@ class ScheduledSubject:
             _log.warning("a message to %s is malformed: %s", message.subject, error)
             result = Result(success=False, error=f"the message is malformed: {error}")
         else:
-            result = await self._run(content, asked=bool(message.reply))
+            result = await self._run(content, _trace(message), asked=bool(message.reply))
         if message.reply:
             try:
                 await self._bus.publish(message.reply, msgspec.json.encode(result))
             except (NatsUnavailableError, ValueError) as error:
                 _log.warning("the outcome of a scheduled event can not be told: %s", error)
 
-    async def _run(self, message: ScheduledMessage, *, asked: bool) -> Result:
+    async def _run(
+        self, message: ScheduledMessage, trace: TraceContext | None, *, asked: bool
+    ) -> Result:
         event = ScheduledEvent(message.id, message.cron, message.scheduled_time)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + (0 if asked else _PATIENCE_S)
         while True:
             try:
-                outcome = await self._runs.run(event, str(message.worker_id))
+                outcome = await self._runs.run(event, str(message.worker_id), trace=trace)
             except NotResolvedError as error:
                 reason = error.reason
             except BusyError as error:
@@ -135,6 +140,12 @@ class ScheduledSubject:
                 return _result(outcome)
             _log.warning("worker %s: a scheduled event was not run: %s", message.worker_id, reason)
             return Result(success=False, error=reason)
+
+
+def _trace(message: Msg) -> TraceContext | None:
+    """Return the trace that the sender goes on with."""
+    given = (value for name, value in pairs_of(message) if name.lower() == "traceparent")
+    return parse_traceparent(next(given, ""))
 
 
 def _result(outcome: Outcome) -> Result:

@@ -12,7 +12,7 @@ from pools.protocol import ErrorInfo, Outcome, OutcomeKind
 from runner.errors import BusyError
 from runner.nats.connection import open_bus
 from runner.schedules.subject import SUBJECT, ScheduledSubject
-from tests.integration.store.scheduling import Runner, HandClock
+from tests.integration.store.scheduling import HandClock, Runner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -118,3 +118,17 @@ async def test_an_event_that_nobody_waits_for_is_tried_again_until_there_is_a_pl
         runner.workers.error = None
         while not runner.started:
             await asyncio.sleep(0)
+
+
+async def test_a_trace_goes_on(database: str, nats_url: str) -> None:
+    traceparent = f"00-{'a' * 32}-{'b' * 16}-01"
+    async with Runner(database, HandClock()) as runner, listening(nats_url, runner) as bus:
+        runner.outcome = None
+        await bus.publish(SUBJECT, payload(str(uuid4())), headers=[("Traceparent", traceparent)])
+        while not runner.started:
+            await asyncio.sleep(0)
+        (execution,) = runner.bench.client.running.values()
+        assert execution.context.kind == "scheduled"
+        assert execution.context.trace is not None
+        assert execution.context.trace.traceparent == traceparent
+        runner.end()
