@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from runner.publish import Publisher
 
 WORKERS: Final = "/v1/tenants/{tenant}/workers"
+_MOST: Final = 100_000
 _MAX_DEPLOYMENT_BYTES: Final = 80 << 20
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
 
@@ -116,7 +117,7 @@ class WorkersApi:
     async def list_all(self, tenant: Name) -> list[WorkerView]:
         """List a tenant's workers."""
         async with self._scope.of(tenant) as (session, owner):
-            return views(await session.workers.all(owner), WorkerView)
+            return views(await session.workers.all(owner, _MOST), WorkerView)
 
     async def show(self, tenant: Name, worker: Name) -> WorkerView:
         """Show a worker."""

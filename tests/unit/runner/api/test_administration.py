@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 from pools.protocol import LaneStats
 from runner.admission import Admission, AdmissionLimits
@@ -54,4 +54,4 @@ async def test_drain_is_asked_for_once_per_call() -> None:
     told: list[str] = []
     answer = await administration(told=told).drain()
     assert told == ["drain"]
-    assert cast("bool", answer.draining)
+    assert answer.draining
