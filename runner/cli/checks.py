@@ -175,7 +175,8 @@ class Checks:
         try:
             async with asyncio.timeout(_CONNECT_S):
                 await bus.open()
-            where = f"{bus.client.connected_server_version} ({bus.place})"
+            version = bus.client.connected_server_version
+            where = f"{version.major}.{version.minor}.{version.patch} ({bus.place})"
             await bus.client.jetstream().account_info()
         except TimeoutError:
             reason = bus.client.last_error or f"no answer within {_CONNECT_S:g} s"
@@ -186,7 +187,8 @@ class Checks:
                 advice,
             )
         except Error as error:
-            return _bad("NATS", f"{where} has no JetStream: {error}", "start nats-server with -js")
+            advice = "start nats-server with -js"
+            return _bad("NATS", f"{bus.place} has no JetStream: {error}", advice)
         finally:
             await bus.close()
         return _good("NATS", f"{where}, with JetStream")

@@ -14,7 +14,7 @@ _COLOURS: Final = {"red": "31", "green": "32"}
 
 def as_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return rows under their heads, each column as wide as its widest cell; nothing for None."""
-    cells = [list(heads), *([_cell(value) for value in row] for row in rows)]
+    cells = [list(heads), *([as_cell(value) for value in row] for row in rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -22,7 +22,8 @@ def as_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     )
 
 
-def _cell(value: Any) -> str:
+def as_cell(value: Any) -> str:
+    """Return a value in words that can not steer a terminal."""
     match value:
         case None:
             return ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from runner.cli.exits import UsageError
-from runner.cli.tables import as_table
+from runner.cli.tables import as_cell, as_table
 
 if TYPE_CHECKING:
     import argparse
@@ -75,7 +75,7 @@ def print_one(options: argparse.Namespace, row: dict[str, Any]) -> None:
     said = {name: _shown(value) for name, value in row.items() if value is not None}
     width = max(map(len, said), default=0)
     for name, value in said.items():
-        print(f"{name.ljust(width)}  {as_table((value,), ())}")
+        print(f"{name.ljust(width)}  {as_cell(value)}")
 
 
 def print_json(value: Any) -> None:
@@ -85,9 +85,9 @@ def print_json(value: Any) -> None:
 def done(options: argparse.Namespace, text: str, **fields: Any) -> None:
     """Say what was done, or with ``--dry-run`` would be: in words, or as JSON fields."""
     if options.json:
-        print_json({**fields, "dryRun": options.dry_run} if fields else {"dryRun": options.dry_run})
+        print_json({**fields, "dryRun": options.dry_run})
     else:
-        print(f"would be {text}" if options.dry_run else text)
+        print(as_cell(f"would be {text}" if options.dry_run else text))
 
 
 def text_or_stdin(text: str | None, what: str) -> str:

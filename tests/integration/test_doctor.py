@@ -37,6 +37,7 @@ def test_a_running_dev_is_what_is_looked_at(cli: Cli, dev: Callable[..., Dev]) -
     code, content, _ = report(cli)
     assert code == 0
     assert "the schema is up to date" in found(content, "PostgreSQL")["message"]
+    assert found(content, "NATS")["message"].startswith("2.")
     assert "with JetStream" in found(content, "NATS")["message"]
     assert "off PostgreSQL's" in found(content, "clock")["message"]
 

@@ -206,6 +206,7 @@ def test_limits_are_set_by_hand(isolane: Cli) -> None:
     deploy(isolane, "limited")
     changed = read(isolane, "workers", "set", "limited", "--cpu-ms", "7", "--public")
     assert (changed["cpuMs"], changed["public"]) == (7, True)
+    assert "cpuMs       7" in said(isolane("workers", "show", "limited"))
     assert read(isolane, "workers", "set", "limited", "--cpu-ms", "default")["cpuMs"] is None
     fails(isolane("workers", "set", "limited"), 2, "--help")
     fails(isolane("workers", "set", "limited", "--cpu-ms", "many"), 2, "'many'")
