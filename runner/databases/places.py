@@ -15,7 +15,9 @@ import certifi
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from runner.databases.results import StatementError, too_large
 from runner.databases.session import Session
+from runner.databases.wire import CONNECT_S, Wire
 from runner.errors import OpError
 from runner.store.named_queries import load_queries
 from runner.store.tenant_databases import role_of
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_CONNECT_S: Final = 5
 _MAX_ADDRESSES: Final = 3
 _NOWHERE: Final = "/nonexistent"
 _TAKEN: Final = frozenset(
@@ -41,7 +42,6 @@ _IGNORED: Final = frozenset(
 _FIXED: Final[dict[str, Any]] = {
     "application_name": "isolane",
     "client_encoding": "UTF8",
-    "connect_timeout": _CONNECT_S,
     "gssencmode": "disable",
     # Nothing of the runner's user: neither passwords nor certificates in its home folder, nor tickets.
     "passfile": _NOWHERE,
@@ -85,12 +85,15 @@ class Places:
         place: dict[str, Any],
         end: Callable[[Session], Awaitable[None]] | None,
     ) -> Session:
-        connection = await psycopg.AsyncConnection.connect(
-            **place, autocommit=True, prepare_threshold=None
-        )
-        session = Session(connection, self._queries, end)
         try:
-            await session.settle(binding)
+            wire = await Wire.connect(place, too_large)
+        except TimeoutError:
+            raise psycopg.errors.ConnectionTimeout from None
+        except StatementError as error:
+            raise psycopg.OperationalError(error.message) from None
+        session = Session(wire, binding, self._queries, end)
+        try:
+            await session.settle()
         except BaseException:
             await session.close()
             raise
@@ -103,7 +106,7 @@ class Places:
             raise OpError("Error", "this database was not made by this platform")
         role = role_of(binding.id)
         place = conninfo_to_dict(self._url, user=role, dbname=role, password=binding.password)
-        place |= {name: _FIXED[name] for name in ("application_name", "connect_timeout")}
+        place |= {name: _FIXED[name] for name in ("application_name", "client_encoding")}
         try:
             try:
                 return await self._open(binding, place, self._end)
@@ -141,7 +144,7 @@ class Places:
         """Return the addresses of a host that may be connected to."""
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(_CONNECT_S):
+            async with asyncio.timeout(CONNECT_S):
                 found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError, TimeoutError):
             raise OpError(
@@ -207,7 +210,7 @@ def _why(error: psycopg.Error) -> str:
     """Say why, without the addresses that libpq names."""
     text = str(error)
     if isinstance(error, psycopg.errors.ConnectionTimeout):
-        return f"no answer within {_CONNECT_S} s"
+        return f"no answer within {CONNECT_S:g} s"
     if (sign := text.find("FATAL:")) >= 0:
         # The server's own words.
         return text[sign + 6 :].strip().partition("\n")[0][:200]

@@ -12,7 +12,8 @@ import msgspec
 from psycopg.pq import TransactionStatus
 
 from runner.bindings import DatabaseBinding
-from runner.databases.session import Result, Session, StatementError, limits_of
+from runner.databases.results import Result, StatementError, limits_of
+from runner.databases.session import Session
 from runner.errors import OpError
 from runner.ops.granted import granted
 
