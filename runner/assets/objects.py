@@ -8,7 +8,7 @@ import httpx
 
 from runner.assets.answer import FRESH, INLINE_BYTES
 from runner.assets.content_types import UNKNOWN
-from runner.s3.bucket import unreachable
+from runner.s3.failures import unreachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence

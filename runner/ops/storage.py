@@ -18,7 +18,8 @@ from pools.protocol import STREAM_WINDOW_BYTES
 from runner.bindings import StorageBinding
 from runner.errors import OpError, StreamError
 from runner.ops.granted import granted
-from runner.s3.bucket import MAX_LISTED, Bucket, unreachable
+from runner.s3.bucket import MAX_LISTED, Bucket
+from runner.s3.failures import unreachable
 from runner.s3.upload import Uploads
 
 if TYPE_CHECKING:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import re
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Final
 
 import httpx
 
 from runner.errors import OpError
-from runner.ops.connections import CONNECT_S, why_not
+from runner.ops.connections import CONNECT_S
 from runner.s3.answers import Listing, error_code, listing, upload_id
+from runner.s3.failures import IDLE_S, MAX_ERROR_BYTES, failure, read_whole, refused, unreachable
 from runner.s3.keys import KeySpace
+from runner.s3.place import place_of
 from runner.s3.signature import UNSIGNED, Credentials, quote_path, quote_query, sign
 
 if TYPE_CHECKING:
@@ -29,22 +30,10 @@ if TYPE_CHECKING:
 Headers = list[tuple[str, str]]
 
 MAX_LISTED: Final = 1000
-_IDLE_S: Final = 60.0
 # The connect timeout is for the TLS handshake: what comes before has its own.
-_TIMEOUTS: Final = {"connect": CONNECT_S, "read": _IDLE_S, "write": _IDLE_S, "pool": None}
-_MAX_ERROR_BYTES: Final = 1 << 16
+_TIMEOUTS: Final = {"connect": CONNECT_S, "read": IDLE_S, "write": IDLE_S, "pool": None}
 _MAX_LIST_BYTES: Final = 4 << 20
-_BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
-_REGION: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _ETAG: Final = re.compile(r'[!#-~"]{1,256}')
-
-
-class _Place(NamedTuple):
-    """Where requests go: an origin, what its ``host`` header says, and the path that all begin with."""
-
-    origin: httpx.URL
-    host: str
-    path: str
 
 
 class _Sized(httpx.AsyncByteStream):
@@ -77,7 +66,7 @@ class Bucket:
 
     def __init__(self, transport: httpx.AsyncBaseTransport, binding: StorageBinding) -> None:
         self._transport = transport
-        self._place = _place(binding)
+        self._place = place_of(binding)
         # R2's name for "wherever it is" does for most others, too.
         region = binding.region or ("auto" if binding.endpoint else "us-east-1")
         self._credentials = Credentials(binding.access_key_id, binding.secret_access_key, region)
@@ -95,7 +84,7 @@ class Bucket:
         response = await self._request(method, name, headers=[*headers, *_IDENTITY])
         try:
             if response.status_code not in _OBJECT_STATUSES:
-                raise await _refused(response)
+                raise await refused(response)
             yield response
         finally:
             await response.aclose()
@@ -148,7 +137,7 @@ class Bucket:
         body, _ = await self._whole("POST", name, {"uploadId": upload}, content)
         # The answer begins before the work is done: an error may come with status 200.
         if code := error_code(body):
-            raise _failure(200, code)
+            raise failure(200, code)
 
     async def abort_upload(self, key: str, upload: str) -> None:
         name = self.space.full(key)
@@ -178,13 +167,13 @@ class Bucket:
         size: int = -1,
         headers: Headers | None = None,
         ok: Sequence[int] = (200,),
-        most: int = _MAX_ERROR_BYTES,
+        most: int = MAX_ERROR_BYTES,
     ) -> tuple[bytes, httpx.Response]:
         response = await self._request(method, name, query, content, size, headers or [])
         try:
             if response.status_code not in ok:
-                raise await _refused(response)
-            return await _read(response, most), response
+                raise await refused(response)
+            return await read_whole(response, most), response
         finally:
             await response.aclose()
 
@@ -237,105 +226,10 @@ _IDENTITY: Final[Headers] = [("accept-encoding", "identity")]
 _OBJECT_STATUSES: Final = frozenset({200, 206, 304, 404, 412, 416})
 
 
-def unreachable(error: Exception) -> OpError:
-    """Return what the tenant reads of a connection that failed."""
-    match error:
-        case OpError():
-            why = error.message.removeprefix("fetch failed: ")
-        case httpx.ConnectTimeout():
-            why = f"no TLS connection within {CONNECT_S:g} s"
-        case httpx.ConnectError():
-            why = f"the server {why_not(error)}"
-        case httpx.TimeoutException():
-            why = f"nothing moved for {_IDLE_S:.0f} s"
-        case _:
-            why = "the connection was lost"
-    return OpError("Error", f"storage failed: {why}")
-
-
 def _given(content: bytes | AsyncIterable[bytes] | None) -> AsyncIterable[bytes]:
     assert content is not None
     assert not isinstance(content, bytes)
     return content
-
-
-async def _read(response: httpx.Response, most: int) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in response.aiter_raw():
-            size += len(chunk)
-            if size > most:
-                raise OpError("Error", "storage failed: the server's answer is too long")
-            chunks.append(chunk)
-    except httpx.TransportError as error:
-        raise unreachable(error) from None
-    return b"".join(chunks)
-
-
-async def _refused(response: httpx.Response) -> OpError:
-    """Read why a request failed."""
-    status = response.status_code
-    if 300 <= status < 400:
-        region = response.headers.get("x-amz-bucket-region", "")
-        where = f": it is in region {region}" if _REGION.fullmatch(region) else ""
-        return OpError("Error", f"storage failed: the bucket is elsewhere{where}")
-    try:
-        code = error_code(await _read(response, _MAX_ERROR_BYTES))
-    except OpError:
-        code = ""
-    return _failure(status, code)
-
-
-def _failure(status: int, code: str) -> OpError:
-    if status in {429, 503} or code == "SlowDown":
-        return OpError("Error", "storage failed: the server is overloaded, try again later")
-    return OpError("Error", f"storage failed: {code or 'the server refused'} ({status})")
-
-
-def _place(binding: StorageBinding) -> _Place:
-    """Return where a binding's bucket is.
-
-    Without an endpoint it is Amazon's. An endpoint whose host begins with the bucket's name is the bucket (virtual-hosted
-    style), any other has it as first segment of the path.
-    """
-    bucket = binding.bucket
-    if not _BUCKET.fullmatch(bucket):
-        raise OpError("Error", "storage failed: the binding's bucket is no name of a bucket")
-    if not binding.endpoint:
-        region = binding.region or "us-east-1"
-        if not _REGION.fullmatch(region):
-            raise OpError("Error", "storage failed: the binding's region is no name of a region")
-        amazon = f"s3.{region}.amazonaws.com"
-        # Certificates are for one label.
-        if "." in bucket:
-            return _Place(httpx.URL(f"https://{amazon}"), amazon, f"/{bucket}/")
-        return _Place(httpx.URL(f"https://{bucket}.{amazon}"), f"{bucket}.{amazon}", "/")
-    endpoint = binding.endpoint if "://" in binding.endpoint else f"https://{binding.endpoint}"
-    try:
-        parts = urlsplit(endpoint)
-        if (
-            parts.scheme not in {"http", "https"}
-            or not parts.hostname
-            or parts.username is not None
-            or parts.query
-            or parts.fragment
-        ):
-            raise ValueError
-        parts.hostname.encode("ascii")
-        parts.path.encode("ascii")
-        origin = httpx.URL(scheme=parts.scheme, host=parts.hostname, port=parts.port)
-    except (ValueError, httpx.InvalidURL):
-        raise OpError(
-            "Error", "storage failed: the binding's endpoint is no URL of a server"
-        ) from None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    if parts.port not in {None, {"http": 80, "https": 443}[parts.scheme]}:
-        host = f"{host}:{parts.port}"
-    path = parts.path.rstrip("/") + "/"
-    if not parts.hostname.startswith(f"{bucket.lower()}."):
-        path += f"{bucket}/"
-    return _Place(origin, host, path)
 
 
 def _escape(text: str) -> str:
