@@ -7,10 +7,10 @@ import os
 import signal
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from runner.deployments import worker_id
@@ -133,18 +133,17 @@ def test_error_texts_stay_inside_if_wanted(cli: Cli, dev: Callable[..., Dev]) ->
     assert "secret" not in running.get("bad").text
 
 
-def test_at_most_so_many_run_at_once(cli: Cli, dev: Callable[..., Dev]) -> None:
+def test_at_most_so_many_run_at_once_and_so_many_wait(cli: Cli, dev: Callable[..., Dev]) -> None:
+    """One runs, one waits for it, the others are told to come again."""
     cli.write(
         "w/slow.js",
         "export default { async fetch() { await new Promise((r) => setTimeout(r, 1000)); return new Response('ok') } };",
     )
-    running = dev("w", MAX_QUEUED_WORKERS="1")
-    with httpx.Client(base_url=running.url, trust_env=False) as other:
-        with socket.create_connection(("127.0.0.1", running.port)) as first:
-            first.sendall(b"GET / HTTP/1.1\r\nhost: slow.workers.dev.localhost\r\n\r\n")
-            wait_until(lambda: other.get("/", headers={"x-worker-name": "slow"}).status_code == 503)
-        answer = other.get("/", headers={"x-worker-name": "slow"})
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    running = dev("w", MAX_CONCURRENT_PER_WORKER="1", MAX_QUEUED_WORKERS="1")
+    with ThreadPoolExecutor(4) as clients:
+        answers = list(clients.map(lambda _: running.get("slow"), range(4)))
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 503, 503]
+    assert all(answer.headers["retry-after"] for answer in answers if answer.status_code == 503)
 
 
 def test_drain_tells_executions_and_ends_them_in_time(cli: Cli, dev: Callable[..., Dev]) -> None:
