@@ -93,7 +93,9 @@ class Workers:
         worker = await self._find(tenant, name)
         if worker is None:
             await Tenants(self._statements).make_room(tenant, "workers")
-            await self._statements.run("add_worker", id=number, name=name, tenant=tenant)
+            # Somebody else may have made it while we waited for room.
+            if await self._find(tenant, name) is None:
+                await self._statements.run("add_worker", id=number, name=name, tenant=tenant)
             worker = await self.get(tenant, name)
         return worker
 

@@ -8,7 +8,8 @@ SELECT id, name, "desc" AS description, created_at FROM kv_configs
 WHERE user_id = %(tenant)s AND (id = %(id)s::uuid OR (%(id)s::uuid IS NULL AND name = %(name)s));
 
 -- name: add_kv
-INSERT INTO kv_configs (user_id, name) VALUES (%(tenant)s, %(name)s);
+-- Somebody else may have made it while we waited for room.
+INSERT INTO kv_configs (user_id, name) VALUES (%(tenant)s, %(name)s) ON CONFLICT (user_id, name) DO NOTHING;
 
 -- name: delete_kv
 DELETE FROM kv_configs WHERE user_id = %(tenant)s AND id = %(id)s;

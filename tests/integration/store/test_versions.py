@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -213,3 +214,20 @@ async def test_a_tenant_goes_with_all_it_has(store: Store) -> None:
         assert await session.workers.all() == []
         with pytest.raises(NotFoundError):
             await session.tenants.delete(tenant)
+
+
+async def test_those_who_deploy_at_the_same_time_make_one_worker_and_a_version_each(
+    store: Store,
+) -> None:
+    async def deploy(text: str) -> int:
+        async with store.session() as session:
+            tenant, worker = await make(session)
+            await session.configs.ensure_kv(tenant, "cache")
+            stored = await session.versions.store(tenant, worker, Code("a.js", {"a.js": text}))
+            return stored.version
+
+    versions = await asyncio.gather(*(deploy(f"{number % 3}") for number in range(9)))
+    assert set(versions) == {1, 2, 3}
+    async with store.session() as session:
+        (worker,) = await session.workers.all()
+        assert len(await session.versions.all(worker.tenant, worker.id)) == 3
