@@ -136,6 +136,8 @@ class Service:
 
     async def accept(self, front: FrontPage) -> None:
         """Open the doors: HTTP, NATS, then say that it serves. ``front`` answers what addresses no worker."""
+        # An HTTP client takes a fifth of a second to import, which the first worker that fetches would wait for.
+        self.runner.fetch.open()
         self.http = make_http(self.calls, front, self.settings.trusted_proxies, self._sockets.http)
         self._stack.push_async_callback(self.http.close)
         await self.http.start()
@@ -144,7 +146,6 @@ class Service:
         checks = health_checks(self.pool, self.bus)
         make_control(self.control, self.runner, self._signals, checks)
         # What was made so far stays, and a request leaves no cycles: collecting garbage may be rare.
-        self.runner.fetch.open()
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD)
 
