@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runner.errors import NotResolvedError
-from runner.events.fetch import Request, RequestIds, read_request
+from runner.events.fetch import Request, RequestIds, make_request, read_request
 from runner.ingress.proxies import TrustedProxies
 
 
@@ -134,3 +134,49 @@ def test_peers_are_judged_by_their_address() -> None:
     assert proxies.trusts("::ffff:10.1.1.1")
     assert not proxies.trusts("8.8.8.8")
     assert not proxies.trusts("")
+
+
+def test_a_request_that_is_made_says_what_one_over_a_connection_would() -> None:
+    sent = [
+        ("Accept", "application/json"),
+        ("X-A", "1"),
+        ("x-a", "2"),
+        ("Forwarded", "for=1.2.3.4"),
+    ]
+    request = make_request("PUT", "https://H.example:1?c=d#e", sent, request_id="r", body_size=3)
+    assert (request.url, request.path) == ("https://H.example:1/?c=d", "/")
+    assert (request.content_length, request.wants_json) == (3, True)
+    assert request.headers == [
+        ("host", "H.example:1"),
+        ("accept", "application/json"),
+        ("x-a", "1"),
+        ("x-a", "2"),
+        ("content-length", "3"),
+        ("x-request-id", "r"),
+    ]
+    trusted = make_request("GET", "http://h/", sent, request_id="r", trusted=True)
+    assert ("forwarded", "for=1.2.3.4") in trusted.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "header", "status"),
+    [
+        ("TRACE", "http://h/", ("a", "b"), 405),
+        ("GE T", "http://h/", ("a", "b"), 405),
+        ("GET", "ftp://h/", ("a", "b"), 400),
+        ("GET", "h/path", ("a", "b"), 400),
+        ("GET", "http://", ("a", "b"), 400),
+        ("GET", "http://h h/", ("a", "b"), 400),
+        ("GET", "http://h/\r\nx: y", ("a", "b"), 400),
+        ("GET", "http://h/\u20ac", ("a", "b"), 400),
+        ("GET", "http://h/", ("a b", "c"), 400),
+        ("GET", "http://h/", ("a", "b\r\nc: d"), 400),
+        ("GET", "http://h/", ("a", "\u20ac"), 400),
+    ],
+)
+def test_what_http_could_not_have_is_not_made(
+    method: str, url: str, header: tuple[str, str], status: int
+) -> None:
+    with pytest.raises(NotResolvedError) as caught:
+        make_request(method, url, [header], request_id="r")
+    assert caught.value.status == status
