@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from runner.store.session import Store
     from runner.telemetry.observer import Observer
     from runner.telemetry.service import Telemetry
+    from runner.trial import Trial
 
 _MARGIN_MS: Final = 2000
 
@@ -253,7 +254,12 @@ def make_metrics(
 
 
 def make_api(
-    control: ControlListener, runner: Runner, store: Store, pool: Pool, settings: Settings
+    control: ControlListener,
+    runner: Runner,
+    store: Store,
+    pool: Pool,
+    settings: Settings,
+    trial: Trial,
 ) -> None:
     """Serve the API for what tenants have; ``settings`` are those with the addresses of what is there."""
     from runner.api.databases import DatabaseServer
@@ -264,7 +270,7 @@ def make_api(
 
     server = DatabaseServer(pool, settings.database_url, SecretBox(settings.secrets_keys))
     publisher = Publisher(store, runner.stripper)
-    control.add(tenant_endpoints(store, publisher, KvStore(pool), server))
+    control.add(tenant_endpoints(store, publisher, KvStore(pool), server, trial))
 
 
 def make_logs_api(control: ControlListener, store: Store, background: Background) -> None:

@@ -12,7 +12,6 @@ from uuid import UUID
 
 import msgspec
 
-from pools.protocol import OutcomeKind
 from runner.assembly import AssetFolder
 from runner.deployments import worker_id
 from runner.errors import (
@@ -23,21 +22,17 @@ from runner.errors import (
     NotResolvedError,
     RunnerError,
 )
-from runner.ingress.answers import problem_of
 from runner.sources import files_of, find_workers, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from runner.assembly import Assembler
-    from runner.dispatch import Dispatcher
     from runner.publish import Publisher
-    from runner.resolution import DatabaseResolver
     from runner.sources import Source
     from runner.store.session import Store
+    from runner.trial import Trial
 
-_CHECK_EVENT: Final = b'{"type":"isolane:check"}'
-"""No worker handles it: what is left is to compile and evaluate the module."""
 _MANAGER: Final = "dev"
 """What ``workers.managed_by`` says of those that come and go with their files."""
 _MANY: Final = 1_000_000
@@ -56,8 +51,7 @@ class Folder:
         publisher: Publisher,
         store: Store,
         assembler: Assembler,
-        resolver: DatabaseResolver,
-        dispatcher: Dispatcher,
+        trial: Trial,
         tell: Callable[[str], None],
     ) -> None:
         self._paths = paths
@@ -66,8 +60,7 @@ class Folder:
         self._publisher = publisher
         self._store = store
         self._assembler = assembler
-        self._resolver = resolver
-        self._dispatcher = dispatcher
+        self._trial = trial
         self._tell = tell
         self._stamps: dict[str, Stamp] = {}
         self._told: dict[str, str] = {}
@@ -166,8 +159,7 @@ class Folder:
         else:
             self._assembler.asset_folders[number] = assets
         # The database tells it, too, a moment later.
-        self._resolver.forget(f"worker {number}")
-        self._resolver.forget(f"environment {published.worker.environment}")
+        self._trial.renew(published.worker)
         return True
 
     async def _remove(self, name: str) -> None:
@@ -189,16 +181,12 @@ class Folder:
             async with self._store.session() as session:
                 tenant = await session.tenants.get(self._tenant)
                 worker = await session.workers.get(tenant.id, name)
-            deployment = await self._resolver.worker(str(worker.id))
-            await self._dispatcher.serving()
-            execution = self._dispatcher.start(deployment, _CHECK_EVENT)
+            problem = await self._trial.problem_of(worker)
         except (BusyError, NotFoundError, NotResolvedError, DatabaseUnavailableError) as error:
             self._tell(f"{name} could not be checked: {error}")
             return
-        outcome = await execution.ended()
-        if outcome.kind is not OutcomeKind.NO_HANDLER:
-            problem = problem_of(outcome, expose_errors=True)
-            self._tell(f"{name} will not start: {problem.message}")
+        if problem:
+            self._tell(f"{name} will not start: {problem}")
 
     def _id(self, name: str) -> UUID:
         return UUID(worker_id(self._tenant, name))

@@ -33,6 +33,7 @@ from runner.store.lookup import Lookup
 from runner.store.pool import describe, open_pool
 from runner.store.secrets import SecretBox
 from runner.store.session import Store
+from runner.trial import Trial
 
 if TYPE_CHECKING:
     import socket
@@ -76,6 +77,7 @@ class Service:
     store: Store
     assembler: Assembler
     resolver: DatabaseResolver
+    trial: Trial
     calls: Calls
     bus: Bus
     requests: NatsIngress
@@ -125,10 +127,8 @@ class Service:
                 open_bus(self.settings.nats_servers, self.settings.nats_credentials)
             )
             make_metrics(self.control, self.telemetry, self.runner, self.pool, self.bus)
-            make_api(self.control, self.runner, self.store, self.pool, self.settings)
-            self.background = Background(
-                self.settings, self.calls.serving, self.bus, self._journal
-            )
+            make_api(self.control, self.runner, self.store, self.pool, self.settings, self.trial)
+            self.background = Background(self.settings, self.calls.serving, self.bus, self._journal)
             stack.push_async_callback(self.background.close)
             await self.background.open()
             make_logs_api(self.control, self.store, self.background)
@@ -176,6 +176,7 @@ class Service:
         self.resolver = await stack.enter_async_context(
             DatabaseResolver(url, Lookup(self.pool, place), self.assembler, settings.worker_domains)
         )
+        self.trial = Trial(self.resolver, self.runner.dispatcher)
         # Another pool: whatever workers ask, requests find their workers.
         self.runner.world.pool = await stack.enter_async_context(
             open_pool(url, most=_WORKERS_CONNECTIONS)

@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from runner.publish import Publisher
     from runner.store.kv import KvStore
     from runner.store.session import Store
+    from runner.trial import Trial
 
 
 def tenant_endpoints(
-    store: Store, publisher: Publisher, kv: KvStore, server: DatabaseServer
+    store: Store, publisher: Publisher, kv: KvStore, server: DatabaseServer, trial: Trial
 ) -> list[Endpoint]:
     """Return the endpoints that read and change what tenants have."""
     scope = Scope(store)
     return [
         *TenantsApi(scope).endpoints(),
-        *WorkersApi(scope, publisher).endpoints(),
+        *WorkersApi(scope, publisher, trial).endpoints(),
         *EnvironmentsApi(scope).endpoints(),
         *KvApi(scope, kv).endpoints(),
         *StorageApi(scope).endpoints(),

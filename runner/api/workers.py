@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 
 from runner.api.endpoint import Endpoint, Model
 from runner.api.scope import Name, view, views
+from runner.errors import BusyError, NotResolvedError
 from runner.manifest import Manifest
 from runner.sources import Source
 from runner.store.workers import WorkerChange
@@ -18,6 +19,7 @@ from runner.store.workers import WorkerChange
 if TYPE_CHECKING:
     from runner.api.scope import Scope
     from runner.publish import Publisher
+    from runner.trial import Trial
 
 WORKERS: Final = "/v1/tenants/{tenant}/workers"
 _MOST: Final = 100_000
@@ -72,6 +74,8 @@ class Deployed(Model, frozen=True, kw_only=True):
     created: bool
     """False: these files were a version already, which is the current one now."""
     new_tenant: bool
+    problem: str = ""
+    """Why it will not start; it is deployed all the same, and answers so."""
 
 
 class Rollback(Model, frozen=True, kw_only=True):
@@ -92,9 +96,10 @@ class Change(Model, frozen=True, kw_only=True):
 class WorkersApi:
     """Answers for workers."""
 
-    def __init__(self, scope: Scope, publisher: Publisher) -> None:
+    def __init__(self, scope: Scope, publisher: Publisher, trial: Trial) -> None:
         self._scope = scope
         self._publisher = publisher
+        self._trial = trial
 
     def endpoints(self) -> list[Endpoint]:
         one = WORKERS + "/{worker}"
@@ -145,11 +150,17 @@ class WorkersApi:
         """Deploy files as a worker, which is made if it is not there; its tenant, too."""
         source = Source(worker, body.main, body.files, body.manifest)
         published = await self._publisher.publish(tenant, source, message=body.message)
+        self._trial.renew(published.worker)
+        try:
+            problem = await self._trial.problem_of(published.worker)
+        except (BusyError, NotResolvedError) as error:
+            problem = f"it could not be tried: {error}"
         return Deployed(
             worker=view(published.worker, WorkerView),
             version=published.version,
             created=published.created,
             new_tenant=published.new_tenant,
+            problem=problem,
         )
 
     async def rollback(self, tenant: Name, worker: Name, body: Rollback) -> VersionView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import msgspec
 
 from runner.cli.control_client import open_client
 from runner.cli.exits import Exit, UsageError
+from runner.cli.tables import as_cell
 from runner.cli.verbs import add_common, print_json
 from runner.sources import read_source
 
@@ -51,4 +53,6 @@ def main(options: argparse.Namespace) -> int:
         print(f"{options.name} is version {version} now")
     else:
         print(f"{options.name} is version {version} now, which has these very files")
+    if answer["problem"]:
+        print(as_cell(f"but it will not start: {answer['problem']}"), file=sys.stderr)
     return Exit.OK

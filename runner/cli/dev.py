@@ -163,8 +163,7 @@ def _folder(
         Publisher(service.store, service.runner.stripper),
         service.store,
         service.assembler,
-        service.resolver,
-        service.runner.dispatcher,
+        service.trial,
         journal.line,
     )
 

@@ -80,6 +80,23 @@ def test_a_folder_with_typescript_and_a_manifest_comes_whole(
     assert running[1].get("shop").text == "tea!"
 
 
+def test_what_will_not_start_is_told_when_it_is_deployed(
+    isolane: Cli, running: tuple[Cli, Dev]
+) -> None:
+    for name, source, text in (
+        ("typo", "export default {\n  fetch() { return ( }\n}", "2:"),
+        ("thrower", "throw new TypeError('at once')", "at once"),
+    ):
+        done = isolane("deploy", name, isolane.write(f"src/{name}.js", source))
+        assert (done.returncode, "version 1" in done.stdout) == (0, True)
+        assert "it will not start" in done.stderr
+        assert text in done.stderr
+        assert running[1].get(name).headers["x-termination-reason"] == "InitializationError"
+    done = isolane("deploy", "typo", isolane.write("src/typo.js", HELLO))
+    assert done.stderr == ""
+    assert running[1].get("typo").text == "none"
+
+
 def test_another_tenants_worker_is_deployed_and_kept_apart(
     isolane: Cli, running: tuple[Cli, Dev]
 ) -> None:

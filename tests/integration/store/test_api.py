@@ -24,6 +24,8 @@ from runner.store.session import Store
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from runner.store.workers import Worker
+
 TOKEN = "0123456789abcdef"
 FILES = {"main": "index.js", "files": {"index.js": "export default {}", "lib/a.js": "export {}"}}
 
@@ -35,6 +37,16 @@ class Stripper:
         if any("enum" in text for text in files.values()):
             raise DeploymentError("the types can not be stripped: enum")
         return {path: text.replace(": number", "") for path, text in files.items()}
+
+
+class Trial:
+    """Finds nothing wrong."""
+
+    def renew(self, worker: Worker) -> None:
+        pass
+
+    async def problem_of(self, worker: Worker) -> str:
+        return ""
 
 
 class Api:
@@ -72,9 +84,12 @@ async def http(database: str) -> AsyncIterator[httpx.AsyncClient]:
         box = SecretBox([SecretKey(1, bytes(32))])
         store = Store(pool, box, "the database")
         stripper: Any = Stripper()
+        trial: Any = Trial()
         app = Application(Guard(TOKEN, "127.0.0.1"), [])
         server = DatabaseServer(pool, database, box)
-        endpoints = tenant_endpoints(store, Publisher(store, stripper), KvStore(pool), server)
+        endpoints = tenant_endpoints(
+            store, Publisher(store, stripper), KvStore(pool), server, trial
+        )
         app.add(endpoints, complete=True)
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app),
