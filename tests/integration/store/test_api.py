@@ -24,6 +24,7 @@ from runner.store.session import Store
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from runner.store.pool import Pool
     from runner.store.workers import Worker
 
 TOKEN = "0123456789abcdef"
@@ -79,24 +80,27 @@ class Api:
 
 
 @pytest.fixture
-async def http(database: str) -> AsyncIterator[httpx.AsyncClient]:
+async def pool(database: str) -> AsyncIterator[Pool]:
     async with open_pool(database) as pool:
-        box = SecretBox([SecretKey(1, bytes(32))])
-        store = Store(pool, box, "the database")
-        stripper: Any = Stripper()
-        trial: Any = Trial()
-        app = Application(Guard(TOKEN, "127.0.0.1"), [])
-        server = DatabaseServer(pool, database, box)
-        endpoints = tenant_endpoints(
-            store, Publisher(store, stripper), KvStore(pool), server, trial
-        )
-        app.add(endpoints, complete=True)
-        async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app),
-            base_url="http://127.0.0.1",
-            headers={"authorization": f"Bearer {TOKEN}"},
-        ) as client:
-            yield client
+        yield pool
+
+
+@pytest.fixture
+async def http(database: str, pool: Pool) -> AsyncIterator[httpx.AsyncClient]:
+    box = SecretBox([SecretKey(1, bytes(32))])
+    store = Store(pool, box, "the database")
+    stripper: Any = Stripper()
+    trial: Any = Trial()
+    app = Application(Guard(TOKEN, "127.0.0.1"), [])
+    server = DatabaseServer(pool, database, box)
+    endpoints = tenant_endpoints(store, Publisher(store, stripper), KvStore(pool), server, trial)
+    app.add(endpoints, complete=True)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app),
+        base_url="http://127.0.0.1",
+        headers={"authorization": f"Bearer {TOKEN}"},
+    ) as client:
+        yield client
 
 
 @pytest.fixture
@@ -350,3 +354,19 @@ async def test_what_is_removed_is_gone(api: Api, name: str) -> None:
     assert (await api.refused("DELETE", f"/workers/{name}"))[0] == 404
     assert (await api.refused("DELETE", f"/schedules/{uuid4()}"))[0] == 404
     assert (await api.refused("DELETE", "/schedules/nonsense"))[0] == 400
+
+
+async def test_without_the_database_it_says_so_and_when_to_come_again(
+    api: Api, pool: Pool, name: str
+) -> None:
+    await api.deploy(name)
+    await pool.close()
+    for method, path, body in (
+        ("GET", "/workers", None),
+        ("POST", f"/workers/{name}/versions", FILES),
+        ("GET", "/kv/cache/keys/a", None),
+    ):
+        response = await api.send(method, path, body)
+        assert response.status_code == 503
+        assert response.headers["retry-after"] == "1"
+        assert response.json()["error"]["next"]
