@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).parent
 SUITES: Final = HERE / "suites"
 _META: Final = re.compile(r"^//\s*META:\s*(\w+)=(.*?)\s*$")
+_IMPORTED: Final = re.compile(r"""importScripts\(\s*["']([^"']+)["']""")
+_SUBSTITUTION: Final = re.compile(r"\{\{(\w+)[^}]*\}\}")
 _FILES: Final = (".any.js", ".worker.js", ".window.js")
 _TIMEOUT_MS: Final = 30_000
 _LONG_MS: Final = 120_000
@@ -68,13 +70,15 @@ class TestFile:
 
     path: Path
     root: Path
-    """Where absolute script paths begin: a checkout, or our suites."""
+    """Where absolute script paths begin: a checkout, or this folder."""
     text: str
     meta: dict[str, list[str]] = field(default_factory=dict)
+    variant: str = ""
+    """A query that the file reads in its location to run a part of its subtests, or nothing."""
 
     @property
     def name(self) -> str:
-        return self.path.relative_to(self.root).as_posix()
+        return self.path.relative_to(self.root).as_posix() + self.variant
 
     @property
     def timeout_ms(self) -> int:
@@ -85,18 +89,35 @@ class TestFile:
         harness = self.root / "resources" / "testharness.js"
         yield "harness", (harness if harness.is_file() else HERE / "harness.js").read_text("utf-8")
         for script in self.meta.get("script", ()):
-            path = self.root / script[1:] if script.startswith("/") else self.path.parent / script
-            if path.name not in {"testharness.js", "testharnessreport.js"}:
-                yield script, path.read_text("utf-8")
+            if (text := self._read(script)) is not None:
+                yield script, text
         yield self.name, self.text
 
+    def imports(self) -> dict[str, str]:
+        """Return the scripts that calls of importScripts name, in whatever is run, by these names."""
+        found: dict[str, str] = {}
+        waiting = [text for name, text in self.scripts() if name != "harness"]
+        while waiting:
+            for name in _IMPORTED.findall(waiting.pop()):
+                if name not in found:
+                    found[name] = self._read(name) or ""
+                    waiting.append(found[name])
+        return found
 
-def read_test(path: Path) -> TestFile:
-    """Return a test file; its root is the checkout that it is in, or the folder of our suites."""
+    def _read(self, script: str) -> str | None:
+        """Return a script's text; None for the harness, which is there already."""
+        path = self.root / script[1:] if script.startswith("/") else self.path.parent / script
+        if path.name in {"testharness.js", "testharnessreport.js"}:
+            return None
+        return path.read_text("utf-8")
+
+
+def read_test(path: Path, variant: str = "") -> TestFile:
+    """Return a test file; its root is the checkout that it is in, or the folder of our suites and their data."""
     path = path.resolve()
     root = next(
         (folder for folder in path.parents if (folder / "resources/testharness.js").is_file()),
-        SUITES if path.is_relative_to(SUITES) else path.parent,
+        HERE if path.is_relative_to(SUITES) else path.parent,
     )
     text = path.read_text("utf-8")
     meta: dict[str, list[str]] = {}
@@ -105,7 +126,13 @@ def read_test(path: Path) -> TestFile:
             meta.setdefault(match[1], []).append(match[2])
         elif line.strip() and not line.startswith("//"):
             break
-    return TestFile(path, root, text, meta)
+    return TestFile(path, root, text, meta, variant)
+
+
+def read_variants(path: Path) -> list[TestFile]:
+    """Return a test file once for each variant that it names, or once."""
+    test = read_test(path)
+    return [read_test(path, variant) for variant in test.meta.get("variant", ())] or [test]
 
 
 def find_tests(paths: Iterable[Path]) -> list[Path]:
@@ -119,6 +146,15 @@ def find_tests(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
+def _substituted(name: str, text: str, base: str) -> str:
+    """Return a script with the names of the server in it, as wptserve does for files with ``.sub.``."""
+    if ".sub." not in name:
+        return text
+    host, _, port = base.removeprefix("http://").partition(":")
+    values = {"ports": port, "host": host, "hosts": host, "domains": host}
+    return _SUBSTITUTION.sub(lambda match: values.get(match[1], match[0]), text)
+
+
 class _Fixtures(SimpleHTTPRequestHandler):
     """Serves the files beside the tests."""
 
@@ -126,6 +162,11 @@ class _Fixtures(SimpleHTTPRequestHandler):
 
     def end_headers(self) -> None:
         self.send_header("access-control-allow-origin", "*")
+        named = Path(self.translate_path(self.path) + ".headers")
+        if named.is_file():
+            for line in named.read_text("latin-1").splitlines():
+                name, _, value = line.partition(":")
+                self.send_header(name, value.strip())
         super().end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as the base has it
@@ -161,10 +202,17 @@ class Platform:
 
     async def run(self, test: TestFile) -> FileResult:
         """Run one file to its end; whatever ends it otherwise is its status."""
+        base = self._serve(test.root)
         payload = {
-            "base": f"{self._serve(test.root)}/{test.name}",
+            "base": f"{base}/{test.name}",
             "realm": "worker" if test.path.name.endswith(".worker.js") else "shell",
-            "scripts": [{"name": name, "text": text} for name, text in test.scripts()],
+            "scripts": [
+                {"name": name, "text": _substituted(name, text, base)}
+                for name, text in test.scripts()
+            ],
+            "imports": {
+                name: _substituted(name, text, base) for name, text in test.imports().items()
+            },
         }
         event = encode_task(TaskEvent(msgspec.Raw(msgspec.json.encode(payload))))
         execution = self._runner.dispatcher.start(self._deployment(test.timeout_ms), event)

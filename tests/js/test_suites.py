@@ -13,13 +13,15 @@ import pytest
 import pytest_asyncio
 
 from pools.protocol import Mode
-from tests.js.runner import SUITES, Platform, find_tests, read_test
+from tests.js.runner import SUITES, Platform, find_tests, read_variants
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from tests.js.runner import TestFile
+
 ROOT = Path(__file__).parents[2]
-FILES = find_tests([SUITES])
+FILES = [test for path in find_tests([SUITES]) for test in read_variants(path)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=list(Mode))
@@ -34,10 +36,10 @@ async def platform(
 
 @pytest.mark.timeout(150)
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("path", [pytest.param(path, id=read_test(path).name) for path in FILES])
-async def test_suite(platform: Platform, path: Path) -> None:
+@pytest.mark.parametrize("file", [pytest.param(file, id=file.name) for file in FILES])
+async def test_suite(platform: Platform, file: TestFile) -> None:
     """Every subtest of the file passes in a real execution."""
-    result = await platform.run(read_test(path))
+    result = await platform.run(file)
     told = [f"{failure.name}: {failure.message}" for failure in result.failures]
     assert (result.status, result.message, told) == (0, None, [])
     assert result.tests

@@ -2,13 +2,12 @@
 // are the task's result. See wpt.py for the payload.
 
 export default {
-  async task({ scripts, base, realm }) {
-    const finished = prepare(base, realm);
+  async task({ scripts, imports, base, realm }) {
+    const finished = prepare(base, realm, imports);
     let problem = null;
     for (const { name, text } of scripts) {
       try {
-        // Not in strict mode, and what it declares is global.
-        (0, eval)(`${text}\n//# sourceURL=${name}`);
+        evaluate(name, text);
       } catch (error) {
         problem = `${name}: ${error?.stack ?? error}`;
         break;
@@ -29,8 +28,13 @@ export default {
   },
 };
 
+/** Not in strict mode, and what it declares is global. */
+function evaluate(name, text) {
+  (0, eval)(`${text}\n//# sourceURL=${name}`);
+}
+
 /** What test files expect of a global scope beside the web platform. */
-function prepare(base, realm) {
+function prepare(base, realm, imports) {
   const location = new URL(base);
   const plainFetch = fetch;
   const PlainRequest = Request;
@@ -43,6 +47,15 @@ function prepare(base, realm) {
     },
   });
   Object.defineProperty(globalThis, 'location', { value: location, configurable: true });
+  // Nothing else can be done at once: the runner found these scripts by their names in the text.
+  if (realm === 'worker') {
+    globalThis.importScripts = (...names) => {
+      for (const name of names) {
+        if (!Object.hasOwn(imports, name)) throw new DOMException(`${name} was not found`, 'NetworkError');
+        evaluate(name, imports[name]);
+      }
+    };
+  }
   // Fixtures are named relative to the file; there is no base for URLs in a worker of ours.
   globalThis.fetch = (input, init) => plainFetch(resolved(input), init);
   globalThis.Request = new Proxy(PlainRequest, {

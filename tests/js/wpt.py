@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pools.protocol import Mode
-from tests.js.runner import Platform, find_tests, read_test
+from tests.js.runner import Platform, find_tests, read_variants
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +45,11 @@ async def _run(files: list[Path], options: argparse.Namespace) -> int:
     environ = dict(os.environ)
     async with Platform(options.mode, snapshots=Path(".isolane"), environ=environ) as platform:
         for path in files:
-            result = results[f"{path}"] = await platform.run(read_test(path))
-            if not options.json:
-                _tell(f"{path}", result)
+            for test in read_variants(path):
+                name = f"{path}{test.variant}"
+                result = results[name] = await platform.run(test)
+                if not options.json:
+                    _tell(name, result)
     passed = sum(len(result.tests) - len(result.failures) for result in results.values())
     total = sum(len(result.tests) for result in results.values())
     broken = [name for name, result in results.items() if result.status != 0 or not result.tests]
