@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _MAX_HEADER_BYTES: Final = 64 << 10
 _HEADER_S: Final = 30.0
 _KEEP_ALIVE_S: Final = 75
+_ARRIVAL_S: Final = 0.1
 _BACKLOG: Final = 2048
 
 
@@ -137,16 +138,18 @@ class HttpServer:
         )
 
     def stop_accepting(self) -> None:
-        """Take no further connection, and no further request on those there are."""
+        """Take no further connection, and no further request on those there are, but for one that is on its way."""
         if self._server is not None:
             self._server.close()
-        for connection in tuple(self._state.connections):
+        # Who has just connected is about to send a request: it gets an answer, if only a refusal.
+        for connection in self._state.connections - self._arriving():
             connection.shutdown()
 
     async def finish(self, timeout_s: float) -> None:
         """Wait until what was asked for has been sent, up to ``timeout_s``."""
-        tasks = tuple(self._state.tasks)
-        if tasks:
+        if self._arriving():
+            await asyncio.sleep(min(_ARRIVAL_S, timeout_s))
+        if tasks := tuple(self._state.tasks):
             await asyncio.wait(tasks, timeout=timeout_s)
 
     async def close(self) -> None:
@@ -162,6 +165,14 @@ class HttpServer:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _arriving(self) -> set[_Protocol]:
+        """Return the connections on which the head of a request is to come."""
+        return {
+            connection
+            for connection in self._state.connections
+            if isinstance(connection, _Protocol) and connection.head_since is not None
+        }
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import concurrent.futures
 import socket
+import threading
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from tests.integration.api.conftest import WORKERS, control_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import httpx
 
     from tests.integration.conftest import Cli, Dev
 
@@ -106,6 +106,36 @@ def test_drain_finishes_what_runs_and_refuses_the_rest(cli: Cli, dev: Callable[.
         for gate in gates:
             gate.sendall(b"ody")
         assert all(b"through" in answer.result() for answer in answers)
+    assert running.process.wait(20) == 0
+
+
+def test_drain_under_load_breaks_no_answer(cli: Cli, dev: Callable[..., Dev]) -> None:
+    """Whoever got in is answered whole; the others are told 503, or find nobody; then the process ends, with 0."""
+    cli.write("w/hello.js", WORKERS["hello"])
+    running = dev("w")
+    headers = {"x-worker-name": "hello", "connection": "close"}
+    begun = threading.Semaphore(0)
+
+    def hammer() -> list[tuple[int, str]]:
+        seen: list[tuple[int, str]] = []
+        with httpx.Client(base_url=running.url, trust_env=False, headers=headers) as client:
+            while True:
+                try:
+                    answer = client.get("/")
+                except (httpx.ConnectError, httpx.ReadError):
+                    # Nobody took the connection: the client may go elsewhere.
+                    return seen
+                seen.append((answer.status_code, answer.text if answer.status_code == 200 else ""))
+                begun.release()
+
+    with control_of(running) as control, concurrent.futures.ThreadPoolExecutor(6) as threads:
+        hammers = [threads.submit(hammer) for _ in range(6)]
+        for _ in range(60):
+            assert begun.acquire(timeout=20)
+        assert control.post("/admin/drain").status_code == 202
+        answers = [answer for hammer in hammers for answer in hammer.result(timeout=20)]
+    assert set(answers) <= {(200, "one"), (503, "")}
+    assert answers.count((200, "one")) >= 60
     assert running.process.wait(20) == 0
 
 
