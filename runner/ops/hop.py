@@ -108,9 +108,7 @@ class Hop(msgspec.Struct):
         """
         headers = list(headers)
         encodings = [value for name, value in headers if name == "content-encoding"]
-        decoder = (
-            decoder_for(encodings[0]) if self.has_body(status) and len(encodings) == 1 else None
-        )
+        decoder = decoder_for(encodings) if encodings and self.has_body(status) else None
         dropped = (
             _NOT_PASSED if decoder is None else _NOT_PASSED | {"content-encoding", "content-length"}
         )
