@@ -1,10 +1,11 @@
-"""nats-py's client with its faults mended that would lose headers, or the connection for good.
+"""nats-py's client with its faults mended that would lose headers, messages, or the connection for good.
 
 It overrides methods that are private there; the tests of this folder see each of them do its work.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -98,6 +99,15 @@ class Client(NatsClient):
         await self._error_cb(error)
         if "permissions violation" not in err_msg:
             await self._process_op_err(error)
+
+    async def _send_ping(self, future: asyncio.Future[bool] | None = None) -> None:
+        """Send a ping after what was sent before it: only then its pong says that the server has taken that.
+
+        nats-py writes it at once, ahead of what waits for the flusher: subscriptions may then come too late, and their ends, too.
+        """
+        self._pongs.append(future or asyncio.get_running_loop().create_future())
+        await self._send_command(b"PING\r\n")
+        await self._flush_pending()
 
     async def _process_pong(self) -> None:
         """Take a pong, also one that nobody waits for any more."""

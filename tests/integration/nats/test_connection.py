@@ -92,6 +92,29 @@ async def test_a_line_break_in_a_value_makes_no_header(nats_url: str) -> None:
         assert pairs_of(await arrived.get()) == [("a", "1  b: 2")]
 
 
+async def test_a_ping_does_not_overtake_what_was_sent_before_it(nats_url: str) -> None:
+    """Its pong says that a subscription is there, or that it has ended."""
+    async with open_bus([nats_url]) as bus:
+        transport = bus.client._transport
+        assert transport is not None
+        sent: list[bytes] = []
+        write, writelines = transport.write, transport.writelines
+
+        def note_one(payload: bytes) -> None:
+            sent.append(payload)
+            write(payload)
+
+        def note_all(payload: list[bytes]) -> None:
+            sent.extend(payload)
+            writelines(payload)
+
+        transport.write = note_one  # type: ignore[method-assign]
+        transport.writelines = note_all  # type: ignore[method-assign]
+        await listen(bus, "ordered")
+        commands = [command.split(b" ")[0].strip() for command in sent]
+        assert commands == [b"SUB", b"PING"]
+
+
 async def test_the_server_says_when_nobody_listens(nats_url: str) -> None:
     """A header that only looks like it does not count."""
     async with open_bus([nats_url]) as bus:
