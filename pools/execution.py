@@ -217,7 +217,8 @@ class Execution:
             going = step(realm)
             if going and self.phase is Phase.LOADING:
                 going, error = self._go_on_loading(realm)
-            if going and isolate.rejections:
+            # Who is told of a rejection may handle it at once, or cause another.
+            while going and isolate.rejections:
                 going = realm.report_rejections()
             if going or error is not None:
                 taken = realm.take()

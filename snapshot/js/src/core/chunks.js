@@ -43,6 +43,25 @@ export function defineLazy(chunk, name, enumerable) {
   });
 }
 
+/** Does what an event handler attribute does, by the one that the events' chunk puts in its place. */
+function handle(assigned) {
+  use('events');
+  if (arguments.length === 0) return core.global[this];
+  core.global[this] = assigned;
+}
+
+/** An event handler attribute of the global object, until the events' chunk is there. */
+export function defineHandler(name) {
+  const accessor = handle.bind(name);
+  defineProperty(globalThis, name, {
+    __proto__: null,
+    get: accessor,
+    set: accessor,
+    enumerable: true,
+    configurable: true,
+  });
+}
+
 /** A global of which the value is made already. */
 export function defineGlobal(name, value, enumerable) {
   defineProperty(globalThis, name, {

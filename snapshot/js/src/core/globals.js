@@ -1,15 +1,13 @@
 // The names on the global object. A function is cheaper in the snapshot than an accessor, so operations are
 // functions that load their chunk when they are called, and only the rest is lazy.
 
-import { defineGlobal, defineLazy, use } from './chunks.js';
+import { apply } from '../primordials.js';
+import { defineGlobal, defineHandler, defineLazy, use } from './chunks.js';
 import { Request } from './request.js';
 import { Response } from './response.js';
 
 // Methods of a literal, so that they are no constructors; each has the length that WebIDL gives it.
 const operations = {
-  addEventListener(type, callback, options = undefined) {
-    use('events').addGlobal(type, callback, options);
-  },
   atob(data) {
     return use('base64').atob(data, arguments.length);
   },
@@ -22,20 +20,14 @@ const operations = {
   clearTimeout(id = undefined) {
     use('timers').clear(id);
   },
-  dispatchEvent(event) {
-    return use('events').dispatchGlobal(event);
-  },
   fetch(input, init = undefined) {
     return use('fetch').fetch(input, init, arguments.length);
   },
   queueMicrotask(callback) {
     use('microtasks').queueMicrotask(callback);
   },
-  removeEventListener(type, callback, options = undefined) {
-    use('events').removeGlobal(type, callback, options);
-  },
   reportError(error) {
-    use('uncaught').report(error);
+    use('uncaught').reportError(error, arguments.length);
   },
   setInterval(handler, timeout = 0, ...args) {
     return use('timers').setInterval(handler, timeout, args);
@@ -50,6 +42,24 @@ const operations = {
 
 for (const [name, operation] of Object.entries(operations)) defineGlobal(name, operation, true);
 
+// The prototype of the global object. The chunk that has EventTarget puts EventTarget.prototype behind it, and takes these
+// away again: until then nobody can tell the difference, and a context does not pay for the class.
+core.scope = {
+  addEventListener(_type, _callback, _options = undefined) {
+    return apply(use('events').addEventListener, this, arguments);
+  },
+  dispatchEvent(_event) {
+    return apply(use('events').dispatchEvent, this, arguments);
+  },
+  removeEventListener(_type, _callback, _options = undefined) {
+    return apply(use('events').removeEventListener, this, arguments);
+  },
+};
+core.global = globalThis;
+Object.setPrototypeOf(globalThis, core.scope);
+
+for (const name of ['onerror', 'onrejectionhandled', 'onunhandledrejection']) defineHandler(name);
+
 defineGlobal('Request', Request, false);
 defineGlobal('Response', Response, false);
 defineGlobal('self', globalThis, true);
@@ -59,6 +69,7 @@ const interfaces = {
   abort: ['AbortController', 'AbortSignal'],
   blob: ['Blob', 'File'],
   crypto: ['Crypto'],
+  'crypto-subtle': ['CryptoKey', 'SubtleCrypto'],
   'dom-exception': ['DOMException'],
   encoding: ['TextDecoder', 'TextDecoderStream', 'TextEncoder', 'TextEncoderStream'],
   events: ['CustomEvent', 'ErrorEvent', 'Event', 'EventTarget', 'PromiseRejectionEvent'],

@@ -2,15 +2,36 @@
 
 import { elapsed } from '../clock.js';
 import { brandInterface } from '../interface.js';
-import { defineProperty, TypeError } from '../primordials.js';
-import { dictionary, domString, double, isObject, requireArguments } from '../webidl.js';
+import { defineProperty, getOwnPropertyDescriptor, TypeError } from '../primordials.js';
+import {
+  dictionary,
+  domString,
+  isObject,
+  requireArguments,
+  unsignedLong,
+  usvString,
+} from '../webidl.js';
 
 export const NONE = 0;
 export const AT_TARGET = 2;
 
-/** The record behind an event: what the core may do to it. */
+/** The record behind an event: what the core may do to it. Throws for what is no event. */
 export let slotsOf;
 export let isEvent;
+
+/** Each event has this attribute of its own, which can not be replaced (`[LegacyUnforgeable]`). */
+const unforgeable = {
+  ...getOwnPropertyDescriptor(
+    {
+      get isTrusted() {
+        return slotsOf(this).trusted;
+      },
+    },
+    'isTrusted',
+  ),
+  __proto__: null,
+  configurable: false,
+};
 
 export class Event {
   #slots;
@@ -38,6 +59,7 @@ export class Event {
       trusted: false,
       timeStamp: elapsed(),
     };
+    defineProperty(this, 'isTrusted', unforgeable);
   }
 
   get type() {
@@ -110,25 +132,27 @@ export class Event {
     return this.#slots.composed;
   }
 
-  get isTrusted() {
-    return this.#slots.trusted;
-  }
-
   get timeStamp() {
     return this.#slots.timeStamp;
   }
 
   initEvent(type, bubbles = false, cancelable = false) {
     const slots = this.#slots;
-    if (slots.dispatching) return;
-    slots.type = domString(type);
-    slots.bubbles = !!bubbles;
-    slots.cancelable = !!cancelable;
-    slots.stopped = false;
-    slots.stoppedAtOnce = false;
-    slots.canceled = false;
-    slots.target = null;
+    requireArguments(arguments.length, 1, 'Event.initEvent');
+    initialize(slots, domString(type), !!bubbles, !!cancelable);
   }
+}
+
+function initialize(slots, type, bubbles, cancelable) {
+  if (slots.dispatching) return;
+  slots.type = type;
+  slots.bubbles = bubbles;
+  slots.cancelable = cancelable;
+  slots.stopped = false;
+  slots.stoppedAtOnce = false;
+  slots.canceled = false;
+  slots.trusted = false;
+  slots.target = null;
 }
 
 function cancel(slots) {
@@ -147,8 +171,10 @@ export class CustomEvent extends Event {
   #detail;
 
   constructor(type, init = undefined) {
+    requireArguments(arguments.length, 1, 'CustomEvent');
     super(type, init);
-    this.#detail = init?.detail ?? null;
+    const detail = init?.detail;
+    this.#detail = detail === undefined ? null : detail;
   }
 
   get detail() {
@@ -156,74 +182,86 @@ export class CustomEvent extends Event {
   }
 
   initCustomEvent(type, bubbles = false, cancelable = false, detail = null) {
-    if (slotsOf(this).dispatching) return;
-    this.initEvent(type, bubbles, cancelable);
-    this.#detail = detail;
+    this.#detail;
+    requireArguments(arguments.length, 1, 'CustomEvent.initCustomEvent');
+    const slots = slotsOf(this);
+    initialize(slots, domString(type), !!bubbles, !!cancelable);
+    if (!slots.dispatching) this.#detail = detail;
   }
 }
 
 brandInterface(CustomEvent, 'CustomEvent');
 
+/** The arguments of a handler for errors at the global object; undefined when the event is another. */
+export let partsOfError;
+
 export class ErrorEvent extends Event {
-  #message;
-  #filename;
-  #lineno;
-  #colno;
   #error;
 
+  static {
+    partsOfError = event => {
+      if (!(#error in event)) return undefined;
+      const { message, filename, lineno, colno, error } = event.#error;
+      return [message, filename, lineno, colno, error];
+    };
+  }
+
   constructor(type, init = undefined) {
+    requireArguments(arguments.length, 1, 'ErrorEvent');
     super(type, init);
-    const { message = '', filename = '', lineno = 0, colno = 0, error } = init ?? {};
-    this.#message = domString(message);
-    this.#filename = domString(filename);
-    this.#lineno = double(lineno) >>> 0;
-    this.#colno = double(colno) >>> 0;
-    this.#error = error;
+    // Read in the order of their names.
+    const { colno = 0, error, filename = '', lineno = 0, message = '' } = init ?? {};
+    this.#error = {
+      colno: unsignedLong(colno),
+      error,
+      filename: usvString(filename),
+      lineno: unsignedLong(lineno),
+      message: domString(message),
+    };
   }
 
   get message() {
-    return this.#message;
+    return this.#error.message;
   }
 
   get filename() {
-    return this.#filename;
+    return this.#error.filename;
   }
 
   get lineno() {
-    return this.#lineno;
+    return this.#error.lineno;
   }
 
   get colno() {
-    return this.#colno;
+    return this.#error.colno;
   }
 
   get error() {
-    return this.#error;
+    return this.#error.error;
   }
 }
 
 brandInterface(ErrorEvent, 'ErrorEvent');
 
 export class PromiseRejectionEvent extends Event {
-  #promise;
-  #reason;
+  #rejection;
 
   constructor(type, init) {
     requireArguments(arguments.length, 2, 'PromiseRejectionEvent');
     super(type, init);
-    if (!isObject(init) || init.promise === undefined) {
+    const promise = init?.promise;
+    if (!isObject(promise)) {
       throw new TypeError('PromiseRejectionEvent: the second argument must have a promise');
     }
-    this.#promise = init.promise;
-    this.#reason = init.reason;
+    this.#rejection = { promise, reason: init.reason };
   }
 
   get promise() {
-    return this.#promise;
+    return this.#rejection.promise;
   }
 
   get reason() {
-    return this.#reason;
+    return this.#rejection.reason;
   }
 }
 

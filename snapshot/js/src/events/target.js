@@ -1,37 +1,53 @@
 // EventTarget (https://dom.spec.whatwg.org/#interface-eventtarget). There is no tree: a target's path is the target itself.
 
 import { brandInterface } from '../interface.js';
+import { makeList } from '../list.js';
 import { apply, TypeError } from '../primordials.js';
 import { domString, isObject, requireArguments } from '../webidl.js';
 import { AT_TARGET, isEvent, NONE, slotsOf } from './event.js';
 
-const { use } = core;
+const { global, use } = core;
 
-/** The first listener of a target: a linked list, in the order in which they were added. */
+/** What the global object has of its own: it is a target without having been constructed as one. */
+const globalListeners = makeListeners();
+
+/** The listeners of a target: linked, in the order in which they were added. Throws for what is no target. */
 export let listenersOf;
 export let isTarget;
 
+function makeListeners() {
+  return { first: null, last: null, handlers: null };
+}
+
+/** A function of a global scope may be called without a receiver. */
+function isGlobal(value) {
+  return value === undefined || value === null || value === global;
+}
+
 export class EventTarget {
-  #listeners = { first: null, last: null };
+  #listeners = makeListeners();
 
   static {
-    listenersOf = target => target.#listeners;
-    isTarget = value => isObject(value) && #listeners in value;
+    listenersOf = target => (isGlobal(target) ? globalListeners : target.#listeners);
+    isTarget = value => value === global || (isObject(value) && #listeners in value);
   }
 
   addEventListener(type, callback, options = undefined) {
+    const listeners = listenersOf(this);
     requireArguments(arguments.length, 2, 'EventTarget.addEventListener');
-    add(this.#listeners, type, callback, options);
+    add(listeners, type, callback, options);
   }
 
   removeEventListener(type, callback, options = undefined) {
+    const listeners = listenersOf(this);
     requireArguments(arguments.length, 2, 'EventTarget.removeEventListener');
-    remove(this.#listeners, type, callback, options);
+    remove(listeners, type, callback, options);
   }
 
   dispatchEvent(event) {
+    const listeners = listenersOf(this);
     requireArguments(arguments.length, 1, 'EventTarget.dispatchEvent');
-    return dispatch(this, this.#listeners, event);
+    return dispatch(this ?? global, listeners, event);
   }
 }
 
@@ -49,7 +65,7 @@ function isCapture(options) {
   return isObject(options) ? !!options.capture : !!options;
 }
 
-export function add(listeners, givenType, callback, options) {
+function add(listeners, givenType, callback, options) {
   const type = domString(givenType);
   checkCallback(callback);
   const capture = isCapture(options);
@@ -67,11 +83,21 @@ export function add(listeners, givenType, callback, options) {
   if (signal !== undefined && use('abort').isAborted(signal)) return;
   if (callback === null || callback === undefined) return;
   if (find(listeners, type, callback, capture) !== null) return;
+  const listener = append(listeners, type, callback, capture, once, passive);
+  if (signal !== undefined) use('abort').whenAborted(signal, () => unlink(listeners, listener));
+}
+
+function append(listeners, type, callback, capture, once, passive) {
   const listener = { type, callback, capture, once, passive, removed: false, next: null };
   if (listeners.last === null) listeners.first = listener;
   else listeners.last.next = listener;
   listeners.last = listener;
-  if (signal !== undefined) use('abort').whenAborted(signal, () => unlink(listeners, listener));
+  return listener;
+}
+
+/** Adds a function of the core's own, which nothing can remove but the answer given to `unlink`. */
+export function addInternal(listeners, type, callback) {
+  return append(listeners, type, callback, false, false, false);
 }
 
 function find(listeners, type, callback, capture) {
@@ -81,14 +107,14 @@ function find(listeners, type, callback, capture) {
   return null;
 }
 
-export function remove(listeners, givenType, callback, options) {
+function remove(listeners, givenType, callback, options) {
   const type = domString(givenType);
   checkCallback(callback);
   const listener = find(listeners, type, callback, isCapture(options));
   if (listener !== null) unlink(listeners, listener);
 }
 
-function unlink(listeners, listener) {
+export function unlink(listeners, listener) {
   listener.removed = true;
   let before = null;
   for (let it = listeners.first; it !== null; it = it.next) {
@@ -103,7 +129,7 @@ function unlink(listeners, listener) {
   }
 }
 
-export function dispatch(target, listeners, event) {
+function dispatch(target, listeners, event) {
   if (!isEvent(event)) {
     throw new TypeError('EventTarget.dispatchEvent: the argument must be an Event');
   }
@@ -116,36 +142,34 @@ export function dispatch(target, listeners, event) {
   return fire(target, listeners, event);
 }
 
-/** The target that events have the global object for. */
-let standIn = null;
-
-export function standForGlobal(target) {
-  standIn = target;
-  return target;
-}
-
-/** Runs the listeners that are there now; answers false when one of them prevented the default. */
+/** Runs the listeners; answers false when one of them prevented the default. */
 export function fire(target, listeners, event) {
   const slots = slotsOf(event);
   slots.dispatching = true;
-  slots.target = target === standIn ? globalThis : target;
+  slots.target = target;
   slots.phase = AT_TARGET;
-  const last = listeners.last;
   // Capturing listeners come first, at the target as well.
-  for (let capture = true, round = 0; round < 2; capture = false, round++) {
-    for (let it = last === null ? null : listeners.first; it !== null; it = it.next) {
-      if (slots.stoppedAtOnce) break;
-      if (it.type === slots.type && it.capture === capture && !it.removed)
-        call(listeners, it, event, slots);
-      if (it === last) break;
-    }
-    if (slots.stopped) break;
-  }
+  if (!slots.stopped) invoke(listeners, event, slots, true);
+  if (!slots.stopped) invoke(listeners, event, slots, false);
   slots.phase = NONE;
   slots.dispatching = false;
   slots.stopped = false;
   slots.stoppedAtOnce = false;
   return !slots.canceled;
+}
+
+/** Runs those listeners that are there now: what one of them adds is for the next event. */
+function invoke(listeners, event, slots, capture) {
+  let found = null;
+  for (let it = listeners.first; it !== null; it = it.next) {
+    if (it.type !== slots.type || it.capture !== capture) continue;
+    found ??= makeList();
+    found[found.length] = it;
+  }
+  if (found === null) return;
+  for (let i = 0; i < found.length && !slots.stoppedAtOnce; i++) {
+    if (!found[i].removed) call(listeners, found[i], event, slots);
+  }
 }
 
 function call(listeners, listener, event, slots) {

@@ -2,14 +2,12 @@
 
 import { brandInterface } from '../interface.js';
 import { makeList } from '../list.js';
-import { apply, TypeError, uncurry } from '../primordials.js';
+import { TypeError } from '../primordials.js';
 import { enforcedInteger, isObject, iteratorMethod, requireArguments } from '../webidl.js';
 
 const { stopped, use } = core;
-const { Event, EventTarget, fireTrusted } = use('events');
+const { defineHandler, Event, EventTarget, fireTrusted } = use('events');
 
-// Taken before a tenant can have the class.
-const listen = uncurry(EventTarget.prototype.addEventListener);
 const internally = { __proto__: null };
 let slotsOf;
 /** Whether a value is an AbortSignal. */
@@ -28,7 +26,6 @@ export class AbortSignal extends EventTarget {
     /** What to do when it aborts: linked, `{run, next}`. */
     algorithms: null,
     last: null,
-    onabort: null,
     /** Signals that it depends on, which depend on none themselves. */
     sources: null,
     dependents: null,
@@ -39,7 +36,7 @@ export class AbortSignal extends EventTarget {
     isSignal = value => isObject(value) && #slots in value;
   }
 
-  constructor(token) {
+  constructor(token = undefined) {
     if (token !== internally) throw new TypeError('Illegal constructor: use AbortController');
     super();
   }
@@ -88,31 +85,10 @@ export class AbortSignal extends EventTarget {
   throwIfAborted() {
     if (this.#slots.aborted) throw this.#slots.reason;
   }
-
-  get onabort() {
-    return this.#slots.onabort?.handler ?? null;
-  }
-
-  set onabort(handler) {
-    setHandler(this, this.#slots, isObject(handler) ? handler : null);
-  }
 }
 
 brandInterface(AbortSignal, 'AbortSignal');
-
-/** An event handler attribute: its place among the listeners is that of its first value. */
-function setHandler(signal, slots, handler) {
-  if (slots.onabort !== null) {
-    slots.onabort.handler = handler;
-    return;
-  }
-  if (handler === null) return;
-  const attribute = { handler };
-  slots.onabort = attribute;
-  listen(signal, 'abort', given => {
-    if (typeof attribute.handler === 'function') apply(attribute.handler, signal, [given]);
-  });
-}
+defineHandler(AbortSignal.prototype, 'abort', slotsOf);
 
 export class AbortController {
   #signal = new AbortSignal(internally);

@@ -1,45 +1,47 @@
-// Event, EventTarget and what the core does with them. The global object's listeners are those of a target of the
-// core's own.
+// Event, EventTarget and what the core does with them.
 
 import { AT_TARGET, ErrorEvent, isEvent, slotsOf } from '../events/event.js';
-import {
-  add,
-  dispatch,
-  EventTarget,
-  fire,
-  isTarget,
-  listenersOf,
-  remove,
-  standForGlobal,
-} from '../events/target.js';
+import { defineHandler } from '../events/handler.js';
+import { EventTarget, fire, isTarget, listenersOf } from '../events/target.js';
+import { isError, nameOfError } from '../looking.js';
+import { getOwnPropertyDescriptor, setPrototypeOf, TypeError } from '../primordials.js';
 
 export { CustomEvent, ErrorEvent, Event, PromiseRejectionEvent } from '../events/event.js';
+export { defineHandler } from '../events/handler.js';
 export { EventTarget } from '../events/target.js';
 
-const { use } = core;
+const { global, scope, use } = core;
+
+/** As they are before any tenant code has the class. */
+export const { addEventListener, dispatchEvent, removeEventListener } = EventTarget.prototype;
+
+// From here on the global object is an EventTarget as that of a worker is: core/globals.js stood in for it.
+delete scope.addEventListener;
+delete scope.removeEventListener;
+delete scope.dispatchEvent;
+setPrototypeOf(scope, EventTarget.prototype);
+
+function checkGlobal(receiver) {
+  if (receiver !== undefined && receiver !== null && receiver !== global) {
+    throw new TypeError('Illegal invocation: the attribute belongs to the global object');
+  }
+}
+
+for (const type of ['error', 'rejectionhandled', 'unhandledrejection']) {
+  const standIn = getOwnPropertyDescriptor(global, `on${type}`);
+  // Unless a tenant has put something of its own there.
+  if (standIn?.get !== undefined && standIn.get === standIn.set) {
+    defineHandler(global, type, checkGlobal);
+  }
+}
 
 export function isEventOrTarget(value) {
   return isEvent(value) || isTarget(value);
 }
 
-/** Stands for the global object, which is no EventTarget: making it one would cost every context. */
-export const globalTarget = standForGlobal(new EventTarget());
-
-export function addGlobal(type, callback, options) {
-  add(listenersOf(globalTarget), type, callback, options);
-}
-
-export function removeGlobal(type, callback, options) {
-  remove(listenersOf(globalTarget), type, callback, options);
-}
-
-export function dispatchGlobal(event) {
-  return dispatch(globalTarget, listenersOf(globalTarget), event);
-}
-
 /** Whether the global object has a listener for `type`. */
 export function hasGlobal(type) {
-  for (let it = listenersOf(globalTarget).first; it !== null; it = it.next) {
+  for (let it = listenersOf(global).first; it !== null; it = it.next) {
     if (it.type === type) return true;
   }
   return false;
@@ -47,7 +49,7 @@ export function hasGlobal(type) {
 
 /** Calls `visit(callback)` for each of the global object's listeners for `type`, until it answers true. */
 export function visitGlobal(type, visit) {
-  for (let it = listenersOf(globalTarget).first; it !== null; it = it.next) {
+  for (let it = listenersOf(global).first; it !== null; it = it.next) {
     if (it.type === type && visit(it.callback)) return;
   }
 }
@@ -58,11 +60,19 @@ export function fireTrusted(target, event) {
   return fire(target, listenersOf(target), event);
 }
 
+/** Whether anything listens to events of `type` at a target. */
+export function isHeard(target, type) {
+  for (let it = listenersOf(target).first; it !== null; it = it.next) {
+    if (it.type === type) return true;
+  }
+  return false;
+}
+
 /** Puts the event into the state that a listener finds it in. */
 export function setTarget(event) {
   const slots = slotsOf(event);
   slots.trusted = true;
-  slots.target = globalThis;
+  slots.target = global;
   slots.phase = AT_TARGET;
 }
 
@@ -74,9 +84,10 @@ export function fireError(error) {
   if (reporting || !hasGlobal('error')) return true;
   reporting = true;
   try {
-    const message = `Uncaught ${use('inspect').messageOf(error)}`;
-    const event = new ErrorEvent('error', { message, error, cancelable: true });
-    return fireTrusted(globalTarget, event);
+    const name = isError(error) ? `${nameOfError(error)}: ` : '';
+    const message = `Uncaught ${name}${use('inspect').messageOf(error)}`;
+    const event = new ErrorEvent('error', { __proto__: null, message, error, cancelable: true });
+    return fireTrusted(global, event);
   } finally {
     reporting = false;
   }

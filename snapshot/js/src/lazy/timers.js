@@ -131,6 +131,7 @@ export function untilNext() {
   const timer = first();
   if (timer === undefined) return -1;
   const rest = timer.due - natives.now();
+  if (rest >= 0x7fffffff) return 0x7fffffff;
   return rest <= 0 ? 0 : rest > (rest | 0) ? (rest | 0) + 1 : rest | 0;
 }
 

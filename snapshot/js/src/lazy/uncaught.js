@@ -1,6 +1,13 @@
 // Errors that nobody caught outside of a handler: in timers, microtasks, listeners (HTML's "report an exception").
 
+import { requireArguments } from '../webidl.js';
+
 const { log, made, use } = core;
+
+export function reportError(error, count) {
+  requireArguments(count, 1, 'reportError');
+  report(error);
+}
 
 /** Fires `error` at the global object; unless a listener prevents it, the error becomes a console line. */
 export function report(error) {
