@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pools.v8.isolate import Isolate
 
 FLAGS: Final = (
-    # V8 13.1's optimiser drops the interrupt check of some allocating loops that it enters by concurrent on-stack
-    # replacement: they could not be terminated (tests/conformance/test_limits.py has the corpus).
-    "--no-concurrent-osr",
+    # Where V8 13.1's optimiser unrolls an inner loop, it drops the interrupt check of the outer one, too: an endless
+    # `new Array(1000)` could not be terminated any more (tests/conformance/test_limits.py has the corpus).
+    "--no-turboshaft-loop-unrolling",
     # Lanes are the parallelism. Helper threads and write barriers of incremental marking cost a quarter of the CPU time
     # of a fresh context (238 -> 182 us); a full collection of a 50 MB heap stays under 20 ms.
     "--single-threaded-gc",
@@ -62,10 +62,10 @@ class Engine:
     def __init__(self, abi: v8.Abi, data: bytes | None) -> None:
         blob, scripts = unpack(data) if data else Parcel(b"", {})
         self.abi = abi
-        self.natives = Natives(abi, scripts)
+        self.isolates: dict[int, Isolate] = {}
+        self.natives = Natives(abi, scripts, self.isolates)
         self.version: str = abi.get_version().decode()
         self.callbacks = Callbacks(self)
-        self.isolates: dict[int, Isolate] = {}
         self.allocator: int = abi.new_array_buffer_allocator()
         # The blob's memory must outlive every isolate: with a freed one contexts silently lack our globals.
         self._blob_bytes = c.create_string_buffer(blob, len(blob)) if blob else None

@@ -3,6 +3,7 @@
 import pytest
 
 from pools.protocol import Limits, Mode, OutcomeKind
+from runner.config import Settings
 from tests.conformance.driver import DEFAULT_OPS, LaneUnderTest, running_host
 
 CPU = Limits(cpu_ms=150, wall_ms=20_000, ops=DEFAULT_OPS)
@@ -13,6 +14,8 @@ ENDLESS = {
     "while-count": "let i = 0; while (true) { i++ }",
     "allocating-arrays": "for (;;) { globalThis.a = new Array(1000) }",
     "allocating-objects": "for (;;) { globalThis.o = { a: {}, b: [] } }",
+    "warmed-up": "const f = (n) => { for (let i = 0; i !== n; i++) globalThis.a = new Array(1000) };"
+    "for (let i = 0; i < 10000; i++) f(1); f(-1)",
     "closures": "for (;;) { globalThis.f = () => globalThis.f }",
     "strings": "let s = ''; for (;;) { s = 'x' + s.slice(0, 100) }",
     "calls": "const f = (n) => n <= 0 ? 0 : f(n - 1); for (;;) f(50)",
@@ -89,6 +92,21 @@ def test_cpu_time_adds_up_over_turns_and_waiting_is_free(lane: LaneUnderTest) ->
     assert lane.run(busy, limits=CPU).kind is OutcomeKind.CPU_LIMIT
     idle = task("await new Promise((r) => setTimeout(r, 400)); return 'rested'")
     assert lane.run(idle, limits=CPU).data == "rested"
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for (let i = 0; i < 1e6; i++) x += i",
+        "for (let i = 0; i < 1e5; i++) x += `${i}`.length",
+        "const a = []; for (let i = 0; i < 1e5; i++) a.push({ i }); x = a.length",
+    ],
+)
+def test_what_costs_little_is_far_from_the_default_limit(lane: LaneUnderTest, loop: str) -> None:
+    """Compilers of V8 that wait for each other, for ever, would make a harmless loop a thousand times slower."""
+    limits = Limits(cpu_ms=Settings().cpu_time_limit_ms, wall_ms=10_000, ops=DEFAULT_OPS)
+    result = lane.run(task(f"let x = 0; {loop}; return x > 0"), limits=limits)
+    assert (result.kind, result.data) == (OutcomeKind.OK, True)
 
 
 def test_describing_an_error_runs_no_code_of_the_tenants(lane: LaneUnderTest) -> None:
