@@ -93,6 +93,7 @@ const interfaces = {
     'WritableStreamDefaultWriter',
   ],
   url: ['URL', 'URLSearchParams'],
+  'url-pattern': ['URLPattern'],
 };
 
 for (const [chunk, names] of Object.entries(interfaces)) {

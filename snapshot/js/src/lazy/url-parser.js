@@ -78,6 +78,44 @@ function change(url, part, value) {
   }
 }
 
+/**
+ * A part of a URL as the parser makes it, alone: null when it can not be one. `scheme` tells a default port.
+ */
+export function canonical(part, text, scheme) {
+  const url = basicURLParse('https://dummy.invalid/');
+  const run = stateOverride => basicURLParse(text, { url, stateOverride }) !== null;
+  switch (part) {
+    case 'username':
+      setTheUsername(url, text);
+      return url.username;
+    case 'password':
+      setThePassword(url, text);
+      return url.password;
+    case 'hostname':
+      return run('hostname') ? serializeHost(url.host) : null;
+    case 'port':
+      url.scheme = scheme ?? '';
+      if (!run('port')) return null;
+      return url.port === null ? '' : `${url.port}`;
+    case 'pathname':
+      url.path = [];
+      run('path start');
+      return serializePath(url);
+    case 'opaque path':
+      url.path = '';
+      run('opaque path');
+      return url.path;
+    case 'search':
+      url.query = '';
+      run('query');
+      return url.query;
+    default:
+      url.fragment = '';
+      run('fragment');
+      return url.fragment;
+  }
+}
+
 function after(text, code) {
   return stringCharCodeAt(text, 0) === code ? stringSlice(text, 1) : text;
 }

@@ -11,6 +11,8 @@ export { isURLSearchParams, serializeParams, URLSearchParams } from '../url/para
 
 const { quote, use } = core;
 
+export { parse as parseParts };
+
 /** The parts of a URL string, or null; `base` is a string or undefined. */
 function parse(text, base) {
   if (base === undefined) return parseFast(text) ?? use('url-parser').parse(text, undefined);
