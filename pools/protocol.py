@@ -271,7 +271,10 @@ class FrameReader(Generic[M]):
 
     def __init__(self, messages: object) -> None:
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(messages)
-        self._tail = b""
+        self._waiting: list[bytes] = []
+        """The beginning of a message, in the pieces that came: joined once, however long it is."""
+        self._missing = 0
+        """Bytes that it lacks at least."""
 
     def feed(self, data: bytes) -> list[M]:
         """Return the messages completed by ``data``, in order.
@@ -282,10 +285,15 @@ class FrameReader(Generic[M]):
             A frame is too long, or is no message of this direction. The connection can not be used further.
 
         """
-        if self._tail:
-            data = self._tail + data
+        if self._waiting:
+            self._waiting.append(data)
+            self._missing -= len(data)
+            if self._missing > 0:
+                return []
+            data = b"".join(self._waiting)
         messages: list[M] = []
         start, end = 0, len(data)
+        self._missing = 4
         while end - start >= 4:
             length = int.from_bytes(data[start : start + 4], "little")
             if length > MAX_FRAME_BYTES:
@@ -293,6 +301,7 @@ class FrameReader(Generic[M]):
                     f"a frame of {length} bytes is announced; {MAX_FRAME_BYTES} is the largest allowed"
                 )
             if end - start - 4 < length:
+                self._missing = 4 + length
                 break
             body = memoryview(data)[start + 4 : start + 4 + length]
             try:
@@ -302,5 +311,7 @@ class FrameReader(Generic[M]):
                     f"a frame of {length} bytes is no known message: {error}"
                 ) from error
             start += 4 + length
-        self._tail = data[start:] if start else data
+            self._missing = 4
+        self._missing -= end - start
+        self._waiting = [data[start:] if start else data] if end > start else []
         return messages

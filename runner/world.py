@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runner.config import Settings
     from runner.ops.addresses import AddressPolicy
     from runner.ops.assets import Assets
+    from runner.ops.crypto import Crypto
     from runner.ops.database import Database
     from runner.ops.fetch import Fetch
     from runner.ops.internal import InternalRoutes
@@ -41,6 +42,7 @@ class World:
         self.buckets = LazyBuckets(settings)
         self._settings = settings
         self._database: Database | None = None
+        self._crypto: Crypto | None = None
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -50,6 +52,7 @@ class World:
             "storage": LazyOp(self.buckets.make_storage),
             "assets": LazyOp(self.buckets.make_assets),
             "service": LazyOp(self._make_service),
+            "crypto": LazyOp(self._make_crypto),
         }
 
     def _make_kv(self) -> Kv:
@@ -71,6 +74,12 @@ class World:
         self._database = Database(sessions)
         return self._database
 
+    def _make_crypto(self) -> Crypto:
+        from runner.ops.crypto import Crypto
+
+        self._crypto = Crypto()
+        return self._crypto
+
     def _make_service(self) -> Service:
         from runner.ops.service import Service
 
@@ -84,6 +93,8 @@ class World:
     async def close(self) -> None:
         if self._database is not None:
             await self._database.close()
+        if self._crypto is not None:
+            await self._crypto.close()
         await self.buckets.close()
         await self.fetch.close()
 

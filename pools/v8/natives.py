@@ -8,6 +8,8 @@ C function. A native that fails throws a JavaScript exception; it never lets a P
 from __future__ import annotations
 
 import ctypes as c
+import hashlib
+import hmac
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -15,7 +17,7 @@ from typing import Final
 
 from pools.v8 import abi as v8
 
-NAMES: Final = ("randomFill", "utf8Encode", "utf8Decode", "now", "isProxy", "source")
+NAMES: Final = ("randomFill", "utf8Encode", "utf8Decode", "now", "isProxy", "source", "hash")
 
 
 class Natives:
@@ -33,6 +35,7 @@ class Natives:
             "now": self._now,
             "isProxy": self._is_proxy,
             "source": self._source,
+            "hash": self._hash,
         }
         self.callbacks = [v8.NativeCallback(self._entry(functions[name])) for name in NAMES]
         addresses = [c.cast(callback, c.c_void_p).value or 0 for callback in self.callbacks]
@@ -66,6 +69,22 @@ class Natives:
         size = self._abi.view_byte_length(values)
         data = self._abi.array_buffer_data(self._abi.view_buffer(values)) or 0
         return data + self._abi.view_byte_offset(values), size
+
+    def _memory(self, values: int, length: int) -> bytes | c.Array[c.c_char]:
+        """The first argument's bytes, where they are: good for the duration of the call."""
+        address, size = self._view(values, length)
+        return (c.c_char * size).from_address(address) if size else b""
+
+    def _text(self, isolate: int, value: int) -> str:
+        """An argument's text."""
+        if not self._abi.value_is_string(value):
+            raise TypeError("a string is needed")
+        size = self._abi.string_utf8_length(value, isolate)
+        buffer = c.create_string_buffer(size)
+        self._abi.string_write_utf8(
+            value, isolate, c.addressof(buffer), size, None, v8.NO_NULL_TERMINATION
+        )
+        return buffer.raw.decode()
 
     def _random_fill(self, _isolate: int, values: int, length: int, _result: int) -> None:
         address, size = self._view(values, length)
@@ -101,13 +120,24 @@ class Natives:
         c.c_uint64.from_address(result).value = c.c_uint64.from_address(number).value
 
     def _source(self, isolate: int, values: int, length: int, result: int) -> None:
-        if length < 1 or not self._abi.value_is_string(values):
+        if length < 1:
             raise TypeError("a string is needed")
-        size = self._abi.string_utf8_length(values, isolate)
-        buffer = c.create_string_buffer(size)
-        self._abi.string_write_utf8(
-            values, isolate, c.addressof(buffer), size, None, v8.NO_NULL_TERMINATION
-        )
-        text = self._scripts.get(buffer.raw.decode(), b"")
+        text = self._scripts.get(self._text(isolate, values), b"")
         string = self._abi.string_from_utf8(isolate, text, 0, len(text))
         c.c_uint64.from_address(result).value = c.c_uint64.from_address(string).value
+
+    def _hash(self, isolate: int, values: int, length: int, result: int) -> None:
+        """Hash the first argument's bytes; with a third, of which the bytes are a key, it is an HMAC.
+
+        OpenSSL works on V8's memory, and without the interpreter's lock.
+        """
+        if length < 2:
+            raise TypeError("bytes and the name of a hash are needed")
+        data, name = self._memory(values, length), self._text(isolate, values + 8)
+        if length == 2:
+            digest = hashlib.new(name, data).digest()
+        else:
+            digest = hmac.digest(bytes(self._memory(values + 16, 1)), data, name)
+        buffer = self._abi.array_buffer_new(isolate, len(digest), 0)
+        c.memmove(self._abi.array_buffer_data(buffer), digest, len(digest))
+        c.c_uint64.from_address(result).value = c.c_uint64.from_address(buffer).value

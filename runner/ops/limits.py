@@ -27,6 +27,7 @@ DEFAULT_OP_LIMITS: Final[dict[str, OpLimit]] = {
     "storage": OpLimit(100, 3),
     "assets": OpLimit(100, 6),
     "service": OpLimit(32, 0),
+    "crypto": OpLimit(1000, 4),
     "timer": OpLimit(10_000, 0),
     "console": OpLimit(10_000, 1 << 20),
 }

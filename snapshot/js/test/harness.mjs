@@ -1,6 +1,6 @@
 // An execution as the lane runs it: a context that has evaluated dist/core.js, and the calls of dispatch.
 
-import { webcrypto } from 'node:crypto';
+import { createHash, createHmac, webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { types } from 'node:util';
 import vm from 'node:vm';
@@ -42,6 +42,8 @@ export class Execution {
       utf8Encode: text => fill(encoder.encode(text)),
       utf8Decode: view => decoder.decode(view),
       now: () => this.now,
+      hash: (data, name, key) =>
+        fill((key === undefined ? createHash(name) : createHmac(name, key)).update(data).digest()),
       isProxy: value => types.isProxy(value),
       source: name => readFileSync(new URL(`rare/${name}.js`, dist), 'utf8'),
     });

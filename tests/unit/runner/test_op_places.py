@@ -74,6 +74,7 @@ def test_each_kind_of_binding_has_its_chunk_and_its_op() -> None:
         ("database", OpLimit(100, 5)),
         ("storage", OpLimit(100, 3)),
         ("service", OpLimit(32, 0)),
+        ("crypto", OpLimit(1000, 4)),
         ("timer", OpLimit(10_000, 0)),
         ("console", OpLimit(10_000, 1 << 20)),
     ],

@@ -140,6 +140,8 @@ class Cloner {
     if (parts !== undefined) {
       return this.remember(value, new domException.DOMException(parts.message, parts.name));
     }
+    const key = core.made['crypto-subtle']?.stateOf(value);
+    if (key !== undefined) return this.remember(value, core.made['crypto-subtle'].cloneKey(key));
     if (isPlatformObject(value)) throw refusal(use('inspect').kindOf(value));
     return undefined;
   }
