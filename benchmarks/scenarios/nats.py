@@ -7,6 +7,7 @@ nats-py reaches that sends back what it got.
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
@@ -47,6 +48,7 @@ _LANES: Final = 2
 _IN_FLIGHT: Final = 16
 _TENANTS: Final = 8
 _SECONDS: Final = 2.0
+_GC_THRESHOLD: Final = 20_000
 _PAYLOAD: Final = b"x" * 200
 _HEADERS: Final = (
     b"NATS/1.0\r\nFetch-Method: POST\r\nFetch-Url: http://hello.workers.rocks/\r\n"
@@ -175,6 +177,9 @@ async def run(plan: Plan) -> Findings:
         calls = fleet.runner.make_calls(_Workers(deployments))
         await stack.enter_async_context(serve_nats(bus, calls))
         await _serve_echo(bus)
+        # As in a runner that serves (runner/service.py).
+        gc.freeze()
+        gc.set_threshold(_GC_THRESHOLD)
         bench = _Bench(fleet, server.url)
         subjects = [f"fetch.{deployment.name}" for deployment in deployments]
         seconds = plan.seconds(_SECONDS)
