@@ -1,0 +1,160 @@
+"""Connections of the durable queue: few, kept, and set up for it.
+
+Nothing is asked before one is lent, as that would cost as much as most statements here; a line that has something to say while nobody
+asked is tried first. Must not know what is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import psycopg
+from psycopg import errors
+
+from runner.errors import ConflictError, DatabaseUnavailableError, RefusedError
+from runner.store.named_queries import load_queries
+from runner.store.pool import connect, describe
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from contextlib import AbstractAsyncContextManager
+    from typing import Self
+
+    from runner.store.pool import Connection
+
+# An outcome that was committed stays. Plans must not change with statistics that a queue outdates every minute: each statement has
+# the index it was written for.
+_SETTINGS: Final = (
+    "SET synchronous_commit = on; SET plan_cache_mode = force_generic_plan; SET jit = off; "
+    "SET max_parallel_workers_per_gather = 0"
+)
+_BY_INDEX: Final = "; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+TOPICS: Final = ("tasks", "tasks_claims", "tasks_rules", "tasks_schedules")
+
+
+class Line:
+    """A connection in autocommit mode, with the statements by name."""
+
+    def __init__(self, connection: Connection, queries: Mapping[str, str]) -> None:
+        self.connection = connection
+        self._queries = queries
+
+    async def rows(self, query: str, /, **values: Any) -> list[tuple[Any, ...]]:
+        cursor = await self.connection.execute(self._queries[query], values, binary=True)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def first(self, query: str, /, **values: Any) -> tuple[Any, ...] | None:
+        rows = await self.rows(query, **values)
+        return rows[0] if rows else None
+
+    async def run(self, query: str, /, **values: Any) -> int:
+        """Return how many rows it concerned."""
+        cursor = await self.connection.execute(self._queries[query], values)
+        return cursor.rowcount
+
+    def text(self, query: str) -> str:
+        return self._queries[query]
+
+
+class Lines:
+    """Lends up to ``most`` lines; ``async with`` closes them. ``by_index``: plans use indexes wherever there is one."""
+
+    def __init__(self, url: str, *, most: int = 4, by_index: bool = True) -> None:
+        self._url = url
+        self._queries = load_queries(*TOPICS)
+        self._settings = _SETTINGS + (_BY_INDEX if by_index else "")
+        self._free: list[tuple[Line, AbstractAsyncContextManager[Connection]]] = []
+        self._places = asyncio.Semaphore(most)
+        self.place = describe(url)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Close what is not lent."""
+        while self._free:
+            _, opening = self._free.pop()
+            await opening.__aexit__(None, None, None)
+
+    @asynccontextmanager
+    async def lend(self) -> AsyncIterator[Line]:
+        """Lend a line; who asks first gets the first.
+
+        Raises
+        ------
+        DatabaseUnavailableError
+            There is none now, or it was cut: what was asked may be done, or not.
+        ConflictError
+            Something is there already.
+        RefusedError
+            A value is one that the database can not have.
+
+        """
+        async with self._places:
+            line, opening = await self._take()
+            sound = False
+            try:
+                yield line
+                sound = True
+            except errors.UniqueViolation as error:
+                sound = True
+                raise ConflictError(_said(error)) from error
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                raise DatabaseUnavailableError(self.place, _said(error)) from error
+            except (
+                psycopg.DataError,
+                psycopg.IntegrityError,
+                errors.ProgramLimitExceeded,
+            ) as error:
+                sound = True
+                raise RefusedError(_said(error)) from error
+            finally:
+                # In doubt (cancelled half-way) it is not lent again.
+                if sound and not line.connection.closed:
+                    self._free.append((line, opening))
+                else:
+                    await opening.__aexit__(None, None, None)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Line]:
+        """Lend a line for one transaction, which ends with the block. Raises what ``lend`` raises."""
+        async with self.lend() as line, line.connection.transaction():
+            yield line
+
+    async def _take(self) -> tuple[Line, AbstractAsyncContextManager[Connection]]:
+        while self._free:
+            line, opening = self._free.pop()
+            if await _alive(line.connection):
+                return line, opening
+            await opening.__aexit__(None, None, None)
+        opening = connect(self._url)
+        connection = await opening.__aenter__()
+        try:
+            await connection.execute(self._settings)
+        except psycopg.Error as error:
+            await opening.__aexit__(None, None, None)
+            raise DatabaseUnavailableError(self.place, _said(error)) from error
+        connection.prepare_threshold = 0
+        return Line(connection, self._queries), opening
+
+
+async def _alive(connection: Connection) -> bool:
+    if connection.closed:
+        return False
+    try:
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        if not poll.poll(0):
+            return True
+        # A notice, or the end.
+        await connection.execute("SELECT")
+    except (psycopg.Error, OSError):
+        return False
+    return True
+
+
+def _said(error: psycopg.Error) -> str:
+    return (error.diag.message_primary or str(error)).strip()
