@@ -146,6 +146,7 @@
   };
 
   const codes = { IndexSizeError: 1, NotFoundError: 8, NotSupportedError: 9, InvalidStateError: 11, SyntaxError: 12 };
+  codes.InvalidModificationError = 13;
   Object.assign(codes, { InvalidAccessError: 15, TypeMismatchError: 17, NetworkError: 19, AbortError: 20 });
   Object.assign(codes, { QuotaExceededError: 22, TimeoutError: 23, DataCloneError: 25, InvalidCharacterError: 5 });
   const legacy = { INDEX_SIZE_ERR: 'IndexSizeError', SYNTAX_ERR: 'SyntaxError', DATA_CLONE_ERR: 'DataCloneError' };

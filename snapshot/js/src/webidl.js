@@ -58,6 +58,16 @@ export function enforcedInteger(value, what) {
   return truncated + 0;
 }
 
+/** `long long`, as far as a number can tell it. */
+export function longLong(value) {
+  const number = +value;
+  if (number > -(2 ** 63) && number < 2 ** 63) {
+    return (number < 0 ? -floor(-number) : floor(number)) + 0;
+  }
+  const rest = integer(number, 2 ** 64);
+  return rest >= 2 ** 63 ? rest - 2 ** 64 : rest;
+}
+
 /** `[Clamp] long long`. */
 export function clampedInteger(value) {
   const number = +value;

@@ -154,7 +154,7 @@ test('listeners for errors come first', async () => {
   const it = await onTask(`
     addEventListener('error', e => { console.log(e.message, e.error.message); e.preventDefault() });
     export default { task() { reportError(new Error('mine')); return 1 } };`);
-  assert.deepEqual(it.logs, ['INFO Uncaught mine mine']);
+  assert.deepEqual(it.logs, ['INFO Uncaught Error: mine mine']);
 });
 
 test('unhandled rejections are told at the end of the turn', async () => {

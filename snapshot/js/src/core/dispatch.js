@@ -53,6 +53,7 @@ function reset() {
   if (made.inbound !== undefined) made.inbound.forget();
   if (made.outbound !== undefined) made.outbound.forget();
   if (made.abort !== undefined) made.abort.forget();
+  if (made.performance !== undefined) made.performance.forget();
 }
 
 /** The core itself failed: tenant code took what it needs, such as the stack or the heap. */

@@ -75,7 +75,15 @@ const interfaces = {
   events: ['CustomEvent', 'ErrorEvent', 'Event', 'EventTarget', 'PromiseRejectionEvent'],
   formdata: ['FormData'],
   headers: ['Headers'],
-  performance: ['Performance'],
+  messages: ['MessageChannel', 'MessageEvent', 'MessagePort'],
+  performance: [
+    'Performance',
+    'PerformanceEntry',
+    'PerformanceMark',
+    'PerformanceMeasure',
+    'PerformanceObserver',
+    'PerformanceObserverEntryList',
+  ],
   platform: ['Navigator'],
   streams: [
     'ByteLengthQueuingStrategy',

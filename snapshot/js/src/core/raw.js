@@ -66,7 +66,10 @@ const born = {
   WeakSet,
 
   ArrayBufferByteLength: getter(BufferProto, 'byteLength'),
+  ArrayBufferDetached: getter(BufferProto, 'detached'),
   ArrayBufferIsView: ArrayBuffer.isView,
+  ArrayBufferMaxByteLength: getter(BufferProto, 'maxByteLength'),
+  ArrayBufferResizable: getter(BufferProto, 'resizable'),
   ArrayBufferSlice: BufferProto.slice,
   ArrayBufferTransfer: BufferProto.transfer,
   ArrayIsArray: Array.isArray,

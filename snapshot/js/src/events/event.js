@@ -137,14 +137,16 @@ export class Event {
   }
 
   initEvent(type, bubbles = false, cancelable = false) {
-    const slots = this.#slots;
+    this.#slots;
     requireArguments(arguments.length, 1, 'Event.initEvent');
-    initialize(slots, domString(type), !!bubbles, !!cancelable);
+    initialize(this, domString(type), !!bubbles, !!cancelable);
   }
 }
 
-function initialize(slots, type, bubbles, cancelable) {
-  if (slots.dispatching) return;
+/** Makes an event as good as new; false when it can not be done, because it is being dispatched. */
+export function initialize(event, type, bubbles, cancelable) {
+  const slots = slotsOf(event);
+  if (slots.dispatching) return false;
   slots.type = type;
   slots.bubbles = bubbles;
   slots.cancelable = cancelable;
@@ -153,6 +155,7 @@ function initialize(slots, type, bubbles, cancelable) {
   slots.canceled = false;
   slots.trusted = false;
   slots.target = null;
+  return true;
 }
 
 function cancel(slots) {
@@ -184,9 +187,7 @@ export class CustomEvent extends Event {
   initCustomEvent(type, bubbles = false, cancelable = false, detail = null) {
     this.#detail;
     requireArguments(arguments.length, 1, 'CustomEvent.initCustomEvent');
-    const slots = slotsOf(this);
-    initialize(slots, domString(type), !!bubbles, !!cancelable);
-    if (!slots.dispatching) this.#detail = detail;
+    if (initialize(this, domString(type), !!bubbles, !!cancelable)) this.#detail = detail;
   }
 }
 

@@ -44,8 +44,11 @@ function process({ value }, event) {
   if (prevents && slots.cancelable) slots.canceled = true;
 }
 
-/** Gives `object` the attribute for events of `type`; `check(receiver)` throws for what does not have it. */
-export function defineHandler(object, type, check) {
+/**
+ * Gives `object` the attribute for events of `type`; `check(receiver)` throws for what does not have it, `follow(receiver)`
+ * is called when it was set.
+ */
+export function defineHandler(object, type, check, follow = undefined) {
   const name = `on${type}`;
   const accessor = {
     get [name]() {
@@ -55,6 +58,7 @@ export function defineHandler(object, type, check) {
     set [name](value) {
       check(this);
       setHandler(this, type, value);
+      follow?.(this);
     },
   };
   const { get, set } = getOwnPropertyDescriptor(accessor, name);

@@ -1,11 +1,12 @@
 // Blob and File (https://w3c.github.io/FileAPI/). A blob's bytes are whole, in memory, and never change.
 
-import { copyBytes } from '../buffers.js';
+import { copyBytes, viewOf } from '../buffers.js';
 import { brandInterface } from '../interface.js';
 import { makeList } from '../list.js';
 import {
   dateNow,
   stringCharCodeAt,
+  stringSlice,
   stringToLowerCase,
   TypeError,
   typedArrayBuffer,
@@ -21,6 +22,7 @@ import {
   domString,
   isObject,
   iteratorMethod,
+  longLong,
   requireArguments,
   usvString,
 } from '../webidl.js';
@@ -56,14 +58,15 @@ const withNativeLineEnds = text => {
   return result;
 };
 
+/** A part as WebIDL has it, whose bytes are taken later: a Blob, a buffer or view, or a string. */
+function partFrom(value) {
+  return isBlob(value) || viewOf(value) !== undefined ? value : usvString(value);
+}
+
 function bytesOfPart(part, endings) {
   if (isBlob(part)) return slotsOf(part).bytes;
-  if (isObject(part)) {
-    const bytes = copyBytes(part);
-    if (bytes !== undefined) return bytes;
-  }
-  const text = usvString(part);
-  return new Uint8Array(natives.utf8Encode(endings === 'native' ? withNativeLineEnds(text) : text));
+  if (typeof part !== 'string') return copyBytes(part);
+  return new Uint8Array(natives.utf8Encode(endings === 'native' ? withNativeLineEnds(part) : part));
 }
 
 function concatenate(parts) {
@@ -78,20 +81,31 @@ function concatenate(parts) {
   return whole;
 }
 
-function bytesFrom(given, options) {
-  if (given === undefined) return new Uint8Array(0);
-  if (!isObject(given) || iteratorMethod(given, 'Blob: the parts') === undefined) {
-    throw new TypeError('Blob: the parts must be in an array, or another iterable');
-  }
+function partsFrom(given, what) {
   const items = makeList();
-  for (const item of given) items[items.length] = item;
-  const endings = options?.endings === undefined ? 'transparent' : domString(options.endings);
-  if (endings !== 'transparent' && endings !== 'native') {
-    throw new TypeError(`Blob: endings can not be ${core.quote(endings)}`);
+  if (!isObject(given) || iteratorMethod(given, `${what}: the parts`) === undefined) {
+    throw new TypeError(`${what}: the parts must be in an array, or another iterable`);
   }
+  for (const item of given) items[items.length] = partFrom(item);
+  return items;
+}
+
+/** The members of a BlobPropertyBag, read in the order of their names. */
+function bagFrom(given, what) {
+  const bag = dictionary(given, `${what}: the options`);
+  const endings = bag?.endings;
+  const mode = endings === undefined ? 'transparent' : domString(endings);
+  if (mode !== 'transparent' && mode !== 'native') {
+    throw new TypeError(`${what}: endings can not be ${core.quote(mode)}`);
+  }
+  const type = bag?.type;
+  return { mode, type: type === undefined ? '' : typeFrom(type) };
+}
+
+function slotsFrom(items, { mode, type }) {
   const parts = makeList();
-  for (let i = 0; i < items.length; i++) parts[i] = bytesOfPart(items[i], endings);
-  return concatenate(parts);
+  for (let i = 0; i < items.length; i++) parts[i] = bytesOfPart(items[i], mode);
+  return { bytes: concatenate(parts), type };
 }
 
 export class Blob {
@@ -107,9 +121,8 @@ export class Blob {
       this.#slots = options;
       return;
     }
-    const given = dictionary(options, 'Blob: the second argument');
-    const bytes = bytesFrom(parts, given);
-    this.#slots = { bytes, type: given?.type === undefined ? '' : typeFrom(given.type) };
+    const items = parts === undefined ? makeList() : partsFrom(parts, 'Blob');
+    this.#slots = slotsFrom(items, bagFrom(options, 'Blob'));
   }
 
   get size() {
@@ -144,7 +157,9 @@ export class Blob {
   }
 
   async text() {
-    return natives.utf8Decode(this.#slots.bytes);
+    const text = natives.utf8Decode(this.#slots.bytes);
+    // Decoding takes a byte order mark away.
+    return stringCharCodeAt(text, 0) === 0xfeff ? stringSlice(text, 1) : text;
   }
 
   async arrayBuffer() {
@@ -182,13 +197,13 @@ export class File extends Blob {
       return;
     }
     requireArguments(arguments.length, 2, 'File');
-    const given = dictionary(options, 'File: the third argument');
-    super(parts, given);
-    const { lastModified } = given ?? {};
-    this.#file = {
-      name: usvString(name),
-      lastModified: lastModified === undefined ? dateNow() : clampedInteger(lastModified),
-    };
+    const items = partsFrom(parts, 'File');
+    const text = usvString(name);
+    const bag = bagFrom(options, 'File');
+    const lastModified = options?.lastModified;
+    const time = lastModified === undefined ? dateNow() : longLong(lastModified);
+    super(internally, slotsFrom(items, bag));
+    this.#file = { name: text, lastModified: time };
   }
 
   get name() {

@@ -1,11 +1,15 @@
 // structuredClone (https://html.spec.whatwg.org/#structured-cloning), for one realm.
 
 import { isArrayBuffer } from '../buffers.js';
-import { makeList } from '../list.js';
-import { isError, messageOfError, nameOfError, ownProperty } from '../looking.js';
+import { append, makeList } from '../list.js';
+import { isError, nameOfError, ownProperty } from '../looking.js';
 import {
   Array,
+  ArrayBuffer,
   arrayBufferByteLength,
+  arrayBufferDetached,
+  arrayBufferMaxByteLength,
+  arrayBufferResizable,
   arrayBufferSlice,
   arrayBufferTransfer,
   BigInt64Array,
@@ -49,6 +53,7 @@ import {
   typedArrayBuffer,
   typedArrayByteOffset,
   typedArrayLength,
+  typedArraySet,
   typedArrayTag,
   TypeError,
   Uint16Array,
@@ -58,7 +63,7 @@ import {
   URIError,
 } from '../primordials.js';
 import { isOpaque, kindOfObject } from '../inspect/kinds.js';
-import { isObject, iteratorMethod, requireArguments } from '../webidl.js';
+import { domString, isObject, iteratorMethod, requireArguments } from '../webidl.js';
 
 const { natives, use } = core;
 
@@ -100,6 +105,16 @@ function define(object, key, value) {
     enumerable: true,
     configurable: true,
   });
+}
+
+/** A copy that can grow as far as its original. */
+function copyBuffer(buffer) {
+  const length = arrayBufferByteLength(buffer);
+  if (!arrayBufferResizable(buffer)) return arrayBufferSlice(buffer, 0, length);
+  const maxByteLength = arrayBufferMaxByteLength(buffer);
+  const copy = new ArrayBuffer(length, { __proto__: null, maxByteLength });
+  typedArraySet(new Uint8Array(copy), new Uint8Array(buffer), 0);
+  return copy;
 }
 
 /** One call: what was cloned already, and which buffers go over instead. */
@@ -163,7 +178,8 @@ class Cloner {
       case 'RegExp':
         return this.remember(value, new RegExp(regExpSource(value), regExpFlags(value)));
       case 'ArrayBuffer':
-        return this.remember(value, arrayBufferSlice(value, 0, arrayBufferByteLength(value)));
+        if (arrayBufferDetached(value)) throw refusal('an ArrayBuffer that is detached');
+        return this.remember(value, copyBuffer(value));
       case 'View':
         return this.#view(value);
       case 'Map':
@@ -219,9 +235,11 @@ class Cloner {
 
   #error(error) {
     const Constructor = errors[nameOfError(error)] ?? Error;
-    const copy = this.remember(error, new Constructor(messageOfError(error)));
+    const copy = this.remember(error, new Constructor());
     const message = ownProperty(error, 'message');
-    if (message === undefined) delete copy.message;
+    if (message !== undefined && 'value' in message) {
+      defineHidden(copy, 'message', domString(message.value));
+    }
     const stack = error.stack;
     if (typeof stack === 'string') defineHidden(copy, 'stack', stack);
     const cause = ownProperty(error, 'cause');
@@ -266,33 +284,77 @@ function isPlatformObject(value) {
   );
 }
 
-/** The buffers to hand over; each must be one, and named once. */
-function transfers(options) {
+/** What `transfer` of an options argument lists, which may be the list itself where `isListAllowed`. */
+export function transferList(options, isListAllowed) {
   const list = makeList();
-  const given = options === undefined || options === null ? undefined : options.transfer;
+  if (options === undefined || options === null) return list;
+  if (!isObject(options)) throw new TypeError('The options must be an object');
+  const isList = isListAllowed && iteratorMethod(options, 'The transfer list') !== undefined;
+  const given = isList ? options : options.transfer;
   if (given === undefined) return list;
-  if (!isObject(given) || iteratorMethod(given, 'structuredClone: transfer') === undefined) {
-    throw new TypeError('structuredClone: transfer must be an iterable');
+  if (!isObject(given) || iteratorMethod(given, 'transfer') === undefined) {
+    throw new TypeError('transfer must be an iterable');
   }
   for (const item of given) {
-    if (!isArrayBuffer(item)) throw refusal(`${use('inspect').kindOf(item)} in transfer`);
-    for (let i = 0; i < list.length; i++)
-      if (list[i] === item) throw refusal('a buffer named twice in transfer');
+    if (!isObject(item)) throw new TypeError('Each item of transfer must be an object');
     list[list.length] = item;
   }
   return list;
 }
 
-export function structuredClone(value, options, count) {
-  requireArguments(count, 1, 'structuredClone');
-  const buffers = transfers(options);
+/** Begins the transfer of `item`: what stands for it in the clone, and `finish()`, which gives the original up or throws. */
+function transferring(item) {
+  const { messages, streams } = core.made;
+  if (isArrayBuffer(item)) {
+    if (arrayBufferDetached(item)) throw refusal('an ArrayBuffer that is detached');
+    return { moved: copyBuffer(item), finish: () => giveUp(item) };
+  }
+  if (messages?.isPort(item)) {
+    if (messages.isDetached(item)) throw refusal('a MessagePort that was transferred');
+    const moved = messages.blankPort();
+    return { moved, finish: () => messages.movePort(item, moved) };
+  }
+  if (streams?.isStream(item)) {
+    if (streams.isHeld(item)) throw refusal('a stream that is locked');
+    return { moved: streams.transfer(item), finish() {} };
+  }
+  throw refusal(`${use('inspect').kindOf(item)} in transfer`);
+}
+
+function giveUp(buffer) {
+  if (arrayBufferDetached(buffer)) throw refusal('an ArrayBuffer that is detached');
+  try {
+    arrayBufferTransfer(buffer);
+  } catch {
+    throw refusal('the memory of a WebAssembly module');
+  }
+}
+
+/**
+ * https://html.spec.whatwg.org/#structuredserializewithtransfer and what undoes it, in one: a clone of `value`, in which stands
+ * what the items of `list` became, and the ports among these.
+ */
+export function cloneWith(value, list) {
   const cloner = new Cloner();
-  // The clone is made of the buffers as they are, which are given up only when nothing can fail any more.
-  for (let i = 0; i < buffers.length; i++) {
-    const buffer = buffers[i];
-    cloner.remember(buffer, arrayBufferSlice(buffer, 0, arrayBufferByteLength(buffer)));
+  const transfers = makeList();
+  const ports = [];
+  for (let i = 0; i < list.length; i++) {
+    for (let j = 0; j < i; j++) {
+      if (list[i] === list[j]) throw refusal('an object that is named twice in transfer');
+    }
+    transfers[i] = transferring(list[i]);
+    cloner.remember(list[i], transfers[i].moved);
   }
   const copy = cloner.clone(value);
-  for (let i = 0; i < buffers.length; i++) arrayBufferTransfer(buffers[i]);
-  return copy;
+  // Nothing is given up before nothing but this can fail.
+  for (let i = 0; i < transfers.length; i++) {
+    transfers[i].finish();
+    if (core.made.messages?.isPort(list[i])) append(ports, transfers[i].moved);
+  }
+  return { value: copy, ports };
+}
+
+export function structuredClone(value, options, count) {
+  requireArguments(count, 1, 'structuredClone');
+  return cloneWith(value, transferList(options, false)).value;
 }

@@ -6,7 +6,13 @@ import { EventTarget, fire, isTarget, listenersOf } from '../events/target.js';
 import { isError, nameOfError } from '../looking.js';
 import { getOwnPropertyDescriptor, setPrototypeOf, TypeError } from '../primordials.js';
 
-export { CustomEvent, ErrorEvent, Event, PromiseRejectionEvent } from '../events/event.js';
+export {
+  CustomEvent,
+  ErrorEvent,
+  Event,
+  initialize,
+  PromiseRejectionEvent,
+} from '../events/event.js';
 export { defineHandler } from '../events/handler.js';
 export { EventTarget } from '../events/target.js';
 

@@ -12,7 +12,7 @@ const internally = { __proto__: null };
 export class Navigator {
   #brand = undefined;
 
-  constructor(token) {
+  constructor(token = undefined) {
     if (token !== internally) throw new TypeError('Illegal constructor');
   }
 
