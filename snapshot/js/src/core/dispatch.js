@@ -6,6 +6,7 @@ import { deliver } from './deliver.js';
 import { begin, fail, report } from './execution.js';
 import { run } from './handlers.js';
 import { log } from './log.js';
+import { installStreaming } from './wasm.js';
 
 /** Does what `code` says. Never throws. */
 export function dispatch(code, ...rest) {
@@ -16,6 +17,8 @@ export function dispatch(code, ...rest) {
       case 1:
         return run(rest[0]);
       case 2:
+        // What a turn's code has entered for good ends with the turn.
+        core.natives.setFrame(undefined);
         return report();
       case 3:
         return deliver(rest[0], rest);
@@ -29,6 +32,8 @@ export function dispatch(code, ...rest) {
         return reset();
       case 8:
         return imported(rest[0], rest[1]);
+      case 9:
+        return use(rest[0]).module;
     }
   } catch (error) {
     return lastResort(code, error);
@@ -38,6 +43,7 @@ export function dispatch(code, ...rest) {
 function init(rest) {
   // A clock could be built from it, and V8 puts it into every context: see globals.js.
   delete globalThis.SharedArrayBuffer;
+  installStreaming();
   begin(rest[0], rest[1], rest[2], rest[3], dateNow());
 }
 

@@ -77,7 +77,7 @@ export const console = {
     const text = formatted(args);
     write('TRACE', `Trace${text === '' ? '' : `: ${text}`}${stack === '' ? '' : `\n${stack}`}`);
   },
-  assert(condition, ...args) {
+  assert(condition = undefined, ...args) {
     if (condition) return;
     const text = formatted(args);
     write('ERROR', text === '' ? 'Assertion failed' : `Assertion failed: ${text}`);
@@ -95,7 +95,7 @@ export const console = {
     const name = labelOf(label);
     if (!mapDelete(counts, name)) write('WARN', `Count for '${name}' does not exist`);
   },
-  dir(value, options = undefined) {
+  dir(value = undefined, options = undefined) {
     const depth = isObject(options) && options.depth !== undefined ? options.depth : 2;
     write('INFO', inspect(value, depth === null ? 1 / 0 : +depth));
   },
@@ -113,7 +113,7 @@ export const console = {
   groupEnd() {
     if (groups > 0) groups -= 1;
   },
-  table(data, columns = undefined) {
+  table(data = undefined, columns = undefined) {
     write('INFO', isObject(data) ? rows(data, columns) : formatted([data]));
   },
   time(label = undefined) {

@@ -73,6 +73,13 @@ export class URL {
     this.#parts = parts;
   }
 
+  static parse(url, base = undefined) {
+    requireArguments(arguments.length, 1, 'URL.parse');
+    const text = usvString(url);
+    const parts = parse(text, base === undefined ? undefined : usvString(base));
+    return parts === null ? null : new URL(internally, parts);
+  }
+
   static canParse(url, base = undefined) {
     requireArguments(arguments.length, 1, 'URL.canParse');
     const text = usvString(url);
@@ -82,13 +89,6 @@ export class URL {
   static createObjectURL(blob) {
     requireArguments(arguments.length, 1, 'URL.createObjectURL');
     return use('data-url').register(blob);
-  }
-
-  static parse(url, base = undefined) {
-    requireArguments(arguments.length, 1, 'URL.parse');
-    const text = usvString(url);
-    const parts = parse(text, base === undefined ? undefined : usvString(base));
-    return parts === null ? null : new URL(internally, parts);
   }
 
   static revokeObjectURL(url) {
