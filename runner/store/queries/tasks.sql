@@ -116,3 +116,6 @@ WHERE id IN (
 
 -- name: bloat
 SELECT pg_stat_get_dead_tuples('tasks'::regclass);
+
+-- name: sweep
+VACUUM (SKIP_LOCKED, INDEX_CLEANUP ON, TRUNCATE OFF, PARALLEL 0) tasks;
