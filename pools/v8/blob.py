@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from pools.v8.engine import Engine
 
 _SNAPSHOT_CREATOR_BYTES = 64
-_DROP_EXTRAS = """(function (extras) {
-  for (const name of ['console', 'isTraceCategoryEnabled', 'trace']) delete extras[name];
-  return true;
-})"""
 """``v8::SnapshotCreator`` is one pointer; the wheel has no debug information on it, so there is room to spare."""
+_EXTRAS = """(function (extras, natives) {
+  natives.getFrame = extras.getContinuationPreservedEmbedderData;
+  natives.setFrame = extras.setContinuationPreservedEmbedderData;
+  for (const name of Object.getOwnPropertyNames(extras)) delete extras[name];
+  return natives;
+})"""
+"""Of what V8 offers to embedders the core gets the value that goes along with each promise's reactions. The rest, a console
+and tracing, is dropped: every context would have it.
+"""
 
 
 def create_blob(engine: Engine, core: str, warm_up: str) -> bytes:
@@ -90,7 +95,6 @@ class _Creator:
 
     def _bear(self, creator: c.Array[c.c_char], core: str) -> None:
         self._install_library_features()
-        self._drop_extras()
         dispatch = self._checked(self._run_core(core))
         self._abi.context_set_embedder_data(self._context, DISPATCH_SLOT, dispatch)
         none = v8.NO_CALLBACK
@@ -115,12 +119,6 @@ class _Creator:
         )
         self._abi.install_library_features(c.addressof(genesis))
 
-    def _drop_extras(self) -> None:
-        """Let go of a console and of tracing that V8 offers to embedders: every context would get them."""
-        drop = self._checked(self._evaluate(_DROP_EXTRAS, "isolane:extras"))
-        arguments = (c.c_uint64 * 1)(self._abi.context_extras(self._context))
-        self._checked(self._abi.function_call(drop, self._context, drop, 1, c.addressof(arguments)))
-
     def _run_core(self, core: str) -> int:
         abi = self._abi
         function = self._evaluate(core, "isolane:core")
@@ -133,6 +131,9 @@ class _Creator:
             )
             native = abi.function_template_get_function(template, self._context)
             abi.create_data_property(natives, self._context, self._string(name), native)
+        take = self._checked(self._evaluate(_EXTRAS, "isolane:extras"))
+        extras = (c.c_uint64 * 2)(abi.context_extras(self._context), natives)
+        self._checked(abi.function_call(take, self._context, take, 2, c.addressof(extras)))
         arguments = (c.c_uint64 * 1)(natives)
         result: int | None = abi.function_call(
             function, self._context, function, 1, c.addressof(arguments)

@@ -98,3 +98,5 @@ class Callbacks:
             self._abi.create_data_property(
                 meta, context, isolate.string(b"url"), isolate.string(url)
             )
+            if exports := isolate.modules.exports_of(module):
+                self._abi.create_data_property(meta, context, isolate.string(b"exports"), exports)

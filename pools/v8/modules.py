@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pools.protocol import ErrorInfo
 from pools.v8 import abi as v8
+from pools.v8.built_in import BUILT_IN
 from pools.v8.realm import Code
 
 if TYPE_CHECKING:
@@ -154,7 +155,16 @@ class ModuleGraph:
 
     def url_of(self, module: int) -> str:
         """Return ``import.meta.url`` of a module."""
-        return f"file:///{self._path_of(module)}"
+        path = self._path_of(module)
+        return path if path in BUILT_IN else f"file:///{path}"
+
+    def exports_of(self, module: int) -> int:
+        """Return what a built-in module exports, for its ``import.meta.exports``; 0 for any other module."""
+        built_in = BUILT_IN.get(self._path_of(module))
+        if built_in is None:
+            return 0
+        chunk = self._realm.isolate.string(built_in.chunk.encode())
+        return self._realm.call(Code.BUILT_IN, chunk)
 
     def resolve(self, specifier: str, referrer: int) -> int | None:
         """Return the module that a static import means, or throw into JavaScript."""
@@ -174,6 +184,8 @@ class ModuleGraph:
     def _not_found(self, specifier: str, referrer: str) -> str:
         if specifier.startswith((".", "/", "file:")):
             return f"Cannot find module '{specifier}' imported from '{referrer}'"
+        if specifier.startswith("node:"):
+            return f"Cannot import '{specifier}' from '{referrer}': of Node's modules there is {', '.join(BUILT_IN)}"
         return (
             f"Cannot import '{specifier}' from '{referrer}': a deployment's modules import its own files, by paths that "
             "begin with ./ or ../ . Bundle packages into the deployment"
@@ -186,19 +198,37 @@ class ModuleGraph:
         )
 
     def import_dynamically(self, specifier: str, referrer: str) -> int | None:
-        """Answer ``import(specifier)``: a promise for the namespace; 0 with an exception thrown."""
+        """Answer ``import(specifier)``: a promise for the namespace, rejected when there is none; ``None`` when terminated."""
+        abi = self._realm.isolate.abi
+        try_catch = c.create_string_buffer(c.sizeof(v8.TryCatch))
+        abi.try_catch_init(try_catch, self._realm.isolate.pointer)
+        promise = self._import(specifier, referrer)
+        if (
+            not promise
+            and abi.try_catch_has_caught(try_catch)
+            and not abi.try_catch_has_terminated(try_catch)
+        ):
+            error = abi.try_catch_exception(try_catch)
+            abi.try_catch_reset(try_catch)
+            # V8 would let it be thrown by the expression itself.
+            promise = self._realm.call(Code.IMPORTED, error, error, error)
+        abi.try_catch_exit(try_catch)
+        return promise or None
+
+    def _import(self, specifier: str, referrer: str) -> int:
+        """Return the promise; 0 with an exception thrown."""
         realm, abi = self._realm, self._realm.isolate.abi
         module = self._find(specifier, referrer)
         if not module:
-            return None
+            return 0
         resolve = realm.isolate.engine.callbacks.resolve_module
         if not abi.module_instantiate(module, realm.context, resolve, None) & 1:
-            return None
+            return 0
         evaluation = abi.module_evaluate(module, realm.context)
         if not evaluation:
-            return None
+            return 0
         abi.promise_mark_handled(evaluation)
-        return realm.call(Code.IMPORTED, evaluation, abi.module_namespace(module)) or None
+        return realm.call(Code.IMPORTED, evaluation, abi.module_namespace(module))
 
     # -- code caches --------------------------------------------------------------------------------------------------
 
@@ -207,7 +237,7 @@ class ModuleGraph:
         isolate, abi = self._realm.isolate, self._realm.isolate.abi
         made: dict[str, bytes] = {}
         for path, module in self._modules.items():
-            if path in self._program.caches:
+            if path in self._program.caches or path in BUILT_IN:
                 continue
             pointer = abi.create_code_cache(abi.module_unbound(module))
             if pointer:

@@ -11,6 +11,7 @@ import posixpath
 from typing import TYPE_CHECKING, Final
 
 from pools.v8 import abi as v8
+from pools.v8.built_in import BUILT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,12 @@ class Program:
         self.caches_made = self.caches.keys() >= self.files.keys()
 
     def resolve(self, specifier: str, referrer: str) -> str | None:
-        """Return the path of the file that ``specifier`` means in ``referrer``, None when there is none."""
+        """Return the path of the file that ``specifier`` means in ``referrer``, None when there is none.
+
+        A built-in module's name is its path.
+        """
+        if specifier in BUILT_IN:
+            return specifier
         if specifier.startswith(("./", "../")):
             path = posixpath.normpath(posixpath.join(posixpath.dirname(referrer), specifier))
         elif specifier.startswith("/"):
@@ -63,6 +69,11 @@ class Program:
         stem, suffix = posixpath.splitext(path)
         typescript = stem + _TYPESCRIPT_OF.get(suffix, suffix)
         return typescript if typescript in self.files else None
+
+    def source(self, path: str) -> bytes:
+        """Return the text of a module by its path."""
+        built_in = BUILT_IN.get(path)
+        return self.files[path] if built_in is None else built_in.source
 
 
 def _module_source(path: str, source: str) -> bytes:
@@ -122,7 +133,7 @@ class SourceShelf:
         prepared = sources.get(path)
         if prepared is None:
             prepared = PreparedSource(
-                self._isolate, path, program.files[path], program.caches.get(path)
+                self._isolate, path, program.source(path), program.caches.get(path)
             )
             sources[path] = prepared
         return prepared
