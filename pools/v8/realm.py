@@ -13,6 +13,7 @@ from pools.v8 import abi as v8
 from pools.v8.isolate import DISPATCH_SLOT
 
 if TYPE_CHECKING:
+    from pools.v8.codecs import Codecs
     from pools.v8.isolate import Isolate
 
 
@@ -28,6 +29,7 @@ class Code(IntEnum):
     TICK = 6
     RESET = 7
     IMPORTED = 8
+    BUILT_IN = 9
 
 
 class Taken(msgspec.Struct, frozen=True, gc=False):
@@ -61,12 +63,14 @@ class Realm:
 
     """
 
-    __slots__ = ("context", "dispatch", "isolate", "kept", "used")
+    __slots__ = ("codecs", "context", "dispatch", "isolate", "kept", "used")
 
     def __init__(self, isolate: Isolate) -> None:
         abi = isolate.abi
         none = v8.NO_CALLBACK
         self.isolate = isolate
+        self.codecs: Codecs | None = None
+        """What the context compresses and decompresses; they are freed with it."""
         self.kept = False
         self.used = False
         self.context: int = abi.context_new(
@@ -85,6 +89,7 @@ class Realm:
 
     def close(self) -> None:
         """Give the context to the garbage collector; the isolate must be entered."""
+        self.codecs = None
         if self.kept:
             self.kept = False
             self.isolate.drop(self.context)

@@ -101,6 +101,23 @@ class TestModules:
         before = "const value = await new Promise((done) => setTimeout(() => done(7), 20));"
         assert lane.run(task("return value", before=before)).data == 7
 
+    def test_stores_of_async_hooks_end_with_their_execution(self, lane: LaneUnderTest) -> None:
+        """What one execution entered for good is not there in the next, even where it runs in the same isolate."""
+        imports = "import hooks, { AsyncLocalStorage } from 'node:async_hooks'; const s = new AsyncLocalStorage();"
+        body = (
+            "const before = s.getStore(); s.enterWith(7); await null;"
+            "return [before ?? null, s.getStore(), hooks.AsyncLocalStorage === AsyncLocalStorage]"
+        )
+        for _ in range(3):
+            assert lane.run(task(body, before=imports)).data == [None, 7, True]
+
+    def test_an_import_that_fails_rejects(self, lane: LaneUnderTest) -> None:
+        """It is not thrown by the expression, nor does it end the execution."""
+        body = "const p = import('./nowhere.js'); return p.catch((error) => error.name)"
+        assert lane.run(task(body)).data == "TypeError"
+        broken = {"main.js": task("return import('./b.js').catch((e) => e.name)"), "b.js": "let ;"}
+        assert lane.run(broken).data == "SyntaxError"
+
     def test_json_module(self, lane: LaneUnderTest) -> None:
         """A JSON file is a module with a default export."""
         files = {

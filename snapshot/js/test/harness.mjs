@@ -21,7 +21,7 @@ export const limits = { ops: { fetch: [50, 6], timer: [10000, 0], console: [1000
 
 export class Execution {
   /** Milliseconds of a clock that only the test moves. */
-  now = Date.now() + 1;
+  now = Date.now() + 1000;
   records = [];
   state = '';
 
@@ -37,6 +37,7 @@ export class Execution {
     );
     this.toBuffer = fill;
     const natives = vm.runInContext('({})', this.context);
+    let frame;
     Object.assign(natives, {
       randomFill: view => void webcrypto.getRandomValues(view),
       utf8Encode: text => fill(encoder.encode(text)),
@@ -45,6 +46,10 @@ export class Execution {
       hash: (data, name, key) =>
         fill((key === undefined ? createHash(name) : createHmac(name, key)).update(data).digest()),
       isProxy: value => types.isProxy(value),
+      getFrame: () => frame,
+      setFrame: value => {
+        frame = value;
+      },
       source: name => readFileSync(new URL(`rare/${name}.js`, dist), 'utf8'),
     });
     this.dispatch = core.runInContext(this.context)(natives);

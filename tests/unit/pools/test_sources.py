@@ -30,6 +30,9 @@ PROGRAM = Program(
         ("./data.json", "main.js", "data.json"),
         ("../../../etc/passwd", "lib/a.js", None),
         ("react", "main.js", None),
+        ("node:async_hooks", "lib/a.js", "node:async_hooks"),
+        ("node:fs", "main.js", None),
+        ("async_hooks", "main.js", None),
         ("https://a.test/x.js", "main.js", None),
         ("./nowhere.js", "main.js", None),
     ],
@@ -42,3 +45,10 @@ def test_resolve(specifier: str, referrer: str, path: str | None) -> None:
 def test_json_becomes_a_module() -> None:
     """JSON is a subset of JavaScript's expressions."""
     assert PROGRAM.files["data.json"] == b"export default 1"
+
+
+def test_built_in_modules_are_no_files() -> None:
+    """They have text of their own, whatever files a deployment has."""
+    program = Program("key", "main.js", {"main.js": "1", "node:async_hooks": "evil"}, {})
+    assert b"import.meta.exports" in program.source("node:async_hooks")
+    assert program.source("main.js") == b"1"

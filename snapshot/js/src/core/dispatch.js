@@ -31,7 +31,7 @@ export function dispatch(code, ...rest) {
       case 7:
         return reset();
       case 8:
-        return imported(rest[0], rest[1]);
+        return imported(rest);
       case 9:
         return use(rest[0]).module;
     }
@@ -44,12 +44,16 @@ function init(rest) {
   // A clock could be built from it, and V8 puts it into every context: see globals.js.
   delete globalThis.SharedArrayBuffer;
   installStreaming();
+  // Whatever the isolate has run before, and however that ended.
+  core.natives.setFrame(undefined);
   begin(rest[0], rest[1], rest[2], rest[3], dateNow());
 }
 
-async function imported(evaluation, namespace) {
-  await evaluation;
-  return namespace;
+/** What `import()` answers: for an evaluation and a namespace, or, with a third, for what went wrong. */
+async function imported(rest) {
+  if (rest.length > 2) throw rest[2];
+  await rest[0];
+  return rest[1];
 }
 
 /** Makes ready for another execution in this context; only the listeners stay. */

@@ -13,7 +13,7 @@ import {
   usvString,
 } from '../webidl.js';
 
-const { use } = core;
+const { natives, use } = core;
 const { defineHandler, Event, EventTarget, fireTrusted, initialize } = use('events');
 
 const internally = { __proto__: null };
@@ -154,13 +154,14 @@ class Channel {
     this.scheduled = false;
     if (this.closed) return;
     if (this.ready) {
-      const { data, ports } = this.queue[this.next];
+      const { data, ports, frame } = this.queue[this.next];
       this.queue[this.next++] = undefined;
       if (this.next === this.queue.length) {
         this.queue = makeList();
         this.next = 0;
       }
       this.schedule();
+      natives.setFrame(frame);
       fireTrusted(this.port, makeMessageEvent('message', data, { ports }));
     } else if (this.ending) {
       this.ending = false;
@@ -219,7 +220,7 @@ export class MessagePort extends EventTarget {
     const { value, ports } = use('clone').cloneWith(message, transfer);
     // A port that went to itself is lost.
     if (target === null || doomed) return;
-    target.add({ data: value, ports });
+    target.add({ data: value, ports, frame: natives.getFrame() });
   }
 
   start() {

@@ -84,6 +84,7 @@ function start(callback, delay, args, every, what) {
     due: 0,
     age: 0,
     cancelled: false,
+    frame: natives.getFrame(),
   };
   mapSet(byId, id, timer);
   schedule(timer, milliseconds);
@@ -100,7 +101,8 @@ export function setInterval(callback, delay, args) {
 
 /** A timer of the platform's own, which keeps nothing alive and counts for nothing. */
 export function background(callback, delay) {
-  const timer = { id: 0, callback, args: [], every: -1, due: 0, age: 0, cancelled: false };
+  const frame = natives.getFrame();
+  const timer = { id: 0, callback, args: [], every: -1, due: 0, age: 0, cancelled: false, frame };
   schedule(timer, delay);
 }
 
@@ -118,6 +120,7 @@ export function runDue() {
   if (timer === undefined || timer.due > natives.now()) return;
   removeFirst();
   if (timer.every < 0) mapDelete(byId, timer.id);
+  natives.setFrame(timer.frame);
   try {
     apply(timer.callback, globalThis, timer.args);
   } catch (error) {
