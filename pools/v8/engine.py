@@ -32,6 +32,9 @@ FLAGS: Final = (
     # of a fresh context (238 -> 182 us); a full collection of a 50 MB heap stays under 20 ms.
     "--single-threaded-gc",
     "--no-incremental-marking",
+    # Code is compiled where and when it gets hot, on the tenant's account. A compiler's thread falls behind by busy lanes, works for
+    # contexts that have long ended, and keeps each of them alive until then: heaps filled up, and innocent executions ended.
+    "--no-concurrent-recompilation",
     # V8 drops code that was not run for some collections: the first URL of an isolate that had seen none for a while
     # took 4 ms, because the whole script of the core had to be parsed again.
     "--no-flush-bytecode",
@@ -63,7 +66,7 @@ class Engine:
         blob, scripts = unpack(data) if data else Parcel(b"", {})
         self.abi = abi
         self.isolates: dict[int, Isolate] = {}
-        self.natives = Natives(abi, scripts, self.isolates)
+        self.natives = Natives(abi, scripts)
         self.version: str = abi.get_version().decode()
         self.callbacks = Callbacks(self)
         self.allocator: int = abi.new_array_buffer_allocator()

@@ -109,6 +109,13 @@ def test_what_costs_little_is_far_from_the_default_limit(lane: LaneUnderTest, lo
     assert (result.kind, result.data) == (OutcomeKind.OK, True)
 
 
+def test_busy_workers_leave_nothing_behind(lane: LaneUnderTest) -> None:
+    """Contexts whose code got hot go like all others: compilers that keep them would fill the heap in a few hundred."""
+    key = lane.deploy(task("let x = 0; for (let i = 0; i < 3e4; i++) x += `${i}`.length; return x"))
+    for _ in range(400):
+        assert lane.until(lane.start(key, limits=ROOMY)).kind is OutcomeKind.OK
+
+
 def test_describing_an_error_runs_no_code_of_the_tenants(lane: LaneUnderTest) -> None:
     """What was thrown is described without its getters."""
     result = lane.run(task("throw { get message() { for (;;) {} } }"), limits=CPU)
