@@ -5,7 +5,7 @@ import { EMPTY } from './bytes.js';
 import { dataError, operationError } from './faults.js';
 import { DECRYPT, ENCRYPT, makeKey, UNWRAP_KEY, WRAP_KEY } from './key.js';
 import { asBox, ask, list } from './op.js';
-import { exportSecret, requireUsages, secretOf } from './secret.js';
+import { exportSecret, requireSome, requireUsages, secretOf } from './secret.js';
 
 const { natives } = core;
 
@@ -22,14 +22,19 @@ function make({ name }, bytes, extractable, usages) {
   return makeKey('secret', algorithm, extractable, usages, bytes);
 }
 
-export function generateKey(algorithm, extractable, usages) {
+function checkParameters(algorithm) {
+  keyLength(algorithm);
+}
+
+function generateKey(algorithm, extractable, usages) {
   requireUsages(usages, allowed(algorithm.name), algorithm.name);
-  const bytes = new Uint8Array(keyLength(algorithm) / 8);
+  requireSome(usages, algorithm.name);
+  const bytes = new Uint8Array(algorithm.length / 8);
   natives.randomFill(bytes);
   return make(algorithm, bytes, extractable, usages);
 }
 
-export function importKey(algorithm, format, data, extractable, usages) {
+function importKey(algorithm, format, data, extractable, usages) {
   const { name } = algorithm;
   requireUsages(usages, allowed(name), name);
   const bytes = secretOf(name, format, data, 'enc', extractable, usages, (jwk, size) => {
@@ -43,17 +48,17 @@ export function importKey(algorithm, format, data, extractable, usages) {
   return make(algorithm, bytes, extractable, usages);
 }
 
-export function exportKey(key, format) {
+function exportKey(key, format) {
   return exportSecret(key, format, jwkName(key.algorithm.name, key.algorithm.length));
 }
 
-export function keyLength({ length, name }) {
+function keyLength({ length, name }) {
   if (!isLength(length)) throw operationError(`${name}: a key has 128, 192 or 256 bits`);
   return length;
 }
 
 /** `direction` is encrypt or decrypt; a promise for a box with the result. */
-export function crypt(direction, algorithm, key, data) {
+function crypt(direction, algorithm, key, data) {
   const { name } = algorithm;
   if (name === 'AES-CBC') {
     requireSize(algorithm.iv, 'AES-CBC: the iv');
@@ -78,7 +83,7 @@ export function crypt(direction, algorithm, key, data) {
 }
 
 /** AES-KW. */
-export function wrap(direction, key, data) {
+function wrap(direction, key, data) {
   return run(direction, 'KW', 0, key, EMPTY, EMPTY, data);
 }
 
@@ -90,3 +95,14 @@ function run(direction, mode, bits, key, iv, extra, data) {
   const members = `"mode":"${mode}","direction":"${direction}","bits":${bits}`;
   return ask('aes', members, list(key.material, iv, extra, data), asBox);
 }
+
+export const aes = {
+  __proto__: null,
+  checkParameters,
+  generateKey,
+  importKey,
+  exportKey,
+  keyLength,
+  crypt,
+  wrap,
+};

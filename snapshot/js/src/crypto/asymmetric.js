@@ -2,7 +2,7 @@
 
 import { stringSlice, typedArrayByteLength, Uint8Array } from '../primordials.js';
 import { bufferOf, copyOf, EMPTY, firstOf, within } from './bytes.js';
-import { dataError, invalidAccess, notSupported, operationError, syntaxError } from './faults.js';
+import { dataError, invalidAccess, notSupported, operationError } from './faults.js';
 import {
   DECRYPT,
   DERIVE_BITS,
@@ -17,7 +17,7 @@ import {
 } from './key.js';
 import { addParts, checkJwk, exported, jwkParts } from './jwk.js';
 import { asBox, ask, boxed, list, partsOf } from './op.js';
-import { requireFormat, requireUsages } from './secret.js';
+import { requireFormat, requireSome, requireUsages } from './secret.js';
 
 /** What the keys of an algorithm are for: usages of the public and the private one, and a JWK's `use`. */
 const signing = { __proto__: null, publicUsages: VERIFY, privateUsages: SIGN, use: 'sig' };
@@ -65,14 +65,18 @@ function described({ hash, name, namedCurve }, bits, exponent) {
 
 // --- making ---
 
+function checkParameters(algorithm) {
+  if (kindOf(algorithm) === 'RSA') valueOf(algorithm.publicExponent);
+}
+
 /** A promise for `{publicKey, privateKey}`. */
-export function generateKey(algorithm, extractable, usages) {
+function generateKey(algorithm, extractable, usages) {
   const { modulusLength, name, publicExponent } = algorithm;
   const { privateUsages, publicUsages } = purposeOf(name);
   requireUsages(usages, publicUsages | privateUsages, name);
   const kind = kindOf(algorithm);
   let members = `"kind":"${kind}"`;
-  if ((usages & privateUsages) === 0) throw syntaxError(`${name}: a private key needs usages`);
+  requireSome(usages & privateUsages, name);
   if (kind === 'RSA') members += `,"bits":${modulusLength},"exponent":${valueOf(publicExponent)}`;
   return ask('generate', members, list(), ({ sizes }, buffer) => {
     const parts = partsOf(sizes, buffer);
@@ -105,7 +109,7 @@ function valueOf(bytes) {
 
 // --- reading ---
 
-export function importKey(algorithm, format, data, extractable, usages) {
+function importKey(algorithm, format, data, extractable, usages) {
   const { name } = algorithm;
   const { privateUsages, publicUsages } = purposeOf(name);
   const isPrivate = format === 'pkcs8' || (format === 'jwk' && data.d !== undefined);
@@ -143,11 +147,8 @@ function partsOfJwk(algorithm, jwk, extractable, usages) {
   }
   checkAlgorithm(algorithm, jwk);
   const names = memberNames(name, jwk.d !== undefined);
-  if (names === rsaPrivate) {
-    if (jwk.oth !== undefined) throw notSupported('RSA: a key has two primes');
-    let given = 0;
-    for (let i = 3; i < names.length; i++) if (jwk[names[i]] !== undefined) given += 1;
-    if (given === 0) throw notSupported('RSA: a private key needs its primes');
+  if (names === rsaPrivate && jwk.oth !== undefined) {
+    throw notSupported('RSA: a key has two primes');
   }
   return jwkParts(jwk, names);
 }
@@ -179,7 +180,7 @@ function checkAlgorithm(algorithm, { alg }) {
 // --- writing ---
 
 /** A box, or a promise for the members of a JWK. */
-export function exportKey(key, format) {
+function exportKey(key, format) {
   const { algorithm, material, type } = key;
   const { name, namedCurve } = algorithm;
   if (format === 'jwk') return exportJwk(key);
@@ -216,20 +217,20 @@ function schemeMembers({ hash, name, saltLength = 0 }, key) {
   return `"kind":"${kindOf(key.algorithm)}","scheme":"${name}","hash":"${chosen}","salt":${saltLength}`;
 }
 
-export function sign(algorithm, key, data) {
+function sign(algorithm, key, data) {
   if (key.type !== 'private') throw invalidAccess(`${algorithm.name}: a private key signs`);
   return ask('sign', schemeMembers(algorithm, key), list(key.material, data), asBox);
 }
 
 /** A promise for a boolean. */
-export function verify(algorithm, key, signature, data) {
+function verify(algorithm, key, signature, data) {
   if (key.type !== 'public') throw invalidAccess(`${algorithm.name}: a public key verifies`);
   const parts = list(key.material, signature, data);
   return ask('verify', schemeMembers(algorithm, key), parts, good => good === true);
 }
 
 /** RSA-OAEP. */
-export function crypt(direction, { label = EMPTY }, key, data) {
+function crypt(direction, { label = EMPTY }, key, data) {
   const wanted = direction === 'encrypt' ? 'public' : 'private';
   if (key.type !== wanted) throw invalidAccess(`RSA-OAEP: a ${wanted} key is needed`);
   const members = `"direction":"${direction}","hash":"${key.algorithm.hash}"`;
@@ -237,7 +238,7 @@ export function crypt(direction, { label = EMPTY }, key, data) {
 }
 
 /** ECDH and X25519: the first `length` bits of the secret, all of them for null. */
-export function agree({ name, public: other }, key, length) {
+function agree({ name, public: other }, key, length) {
   if (key.type !== 'private') throw invalidAccess(`${name}: a private key derives`);
   if (other.type !== 'public') throw invalidAccess(`${name}: the other key must be public`);
   if (other.algorithm.name !== name) throw invalidAccess(`${name}: the other key is none for it`);
@@ -262,3 +263,15 @@ function firstBits(buffer, bits) {
   if (rest !== 0) new Uint8Array(first)[size - 1] &= 0xff << (8 - rest);
   return first;
 }
+
+export const asymmetric = {
+  __proto__: null,
+  checkParameters,
+  generateKey,
+  importKey,
+  exportKey,
+  sign,
+  verify,
+  crypt,
+  agree,
+};

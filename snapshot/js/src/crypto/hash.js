@@ -12,7 +12,7 @@ import { areEqual, EMPTY, firstOf, within } from './bytes.js';
 import { dataError, operationError, syntaxError } from './faults.js';
 import { DERIVE_BITS, DERIVE_KEY, makeKey, SIGN, VERIFY } from './key.js';
 import { asBox, ask, boxed, list } from './op.js';
-import { exportSecret, requireFormat, requireUsages, secretOf } from './secret.js';
+import { exportSecret, requireFormat, requireSome, requireUsages, secretOf } from './secret.js';
 
 const { natives } = core;
 
@@ -43,10 +43,14 @@ function make({ hash }, bytes, bits, extractable, usages) {
   return makeKey('secret', algorithm, extractable, usages, bytes);
 }
 
+function checkParameters({ length }) {
+  if (length === 0) throw operationError('HMAC: a key has at least one bit');
+}
+
 function generateKey(algorithm, extractable, usages) {
   requireUsages(usages, SIGN | VERIFY, 'HMAC');
+  requireSome(usages, 'HMAC');
   const { hash, length = blockBits(hash) } = algorithm;
-  if (length === 0) throw operationError('HMAC: a key has at least one bit');
   const bytes = new Uint8Array((length - (length % 8)) / 8 + (length % 8 === 0 ? 0 : 1));
   for (let start = 0, size = typedArrayByteLength(bytes); start < size; start += 65536) {
     natives.randomFill(within(bytes, start, start + 65536 < size ? start + 65536 : size));
@@ -80,21 +84,19 @@ function keyLength({ hash, length = blockBits(hash) }) {
 }
 
 function authenticate({ algorithm: { hash }, material }, data) {
-  return boxed(natives.hash(data, hostNames[hash], material));
+  return natives.hash(data, hostNames[hash], material);
 }
 
 export const hmac = {
   __proto__: null,
+  checkParameters,
   generateKey,
   importKey,
   exportKey,
   keyLength,
-  sign: (_, key, data) => authenticate(key, data),
+  sign: (_, key, data) => boxed(authenticate(key, data)),
+  verify: (_, key, signature, data) => areEqual(new Uint8Array(authenticate(key, data)), signature),
 };
-
-export function isSignature(expected, signature) {
-  return areEqual(new Uint8Array(expected), signature);
-}
 
 // --- HKDF and PBKDF2 ---
 

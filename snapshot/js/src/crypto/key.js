@@ -42,7 +42,7 @@ export class CryptoKey {
     stateOf = value => (isObject(value) && #state in value ? value.#state : undefined);
   }
 
-  constructor(token, state) {
+  constructor(token = undefined, state = undefined) {
     if (token !== internally) throw new TypeError('Illegal constructor');
     this.#state = state;
   }

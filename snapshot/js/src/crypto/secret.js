@@ -10,6 +10,11 @@ export function requireUsages(usages, allowed, name) {
   if (usages & ~allowed) throw syntaxError(`${name}: a key has usages that it can not have`);
 }
 
+/** A secret or private key that is made has to be good for something. */
+export function requireSome(usages, name) {
+  if (usages === 0) throw syntaxError(`${name}: a key needs usages`);
+}
+
 export function requireFormat(format, name) {
   throw notSupported(`${name}: keys have no format '${format}'`);
 }

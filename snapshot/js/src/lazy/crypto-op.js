@@ -1,7 +1,8 @@
 // The op `crypto` (docs/boundary.md): primitives that the isolate's host has not.
 
 import { joined } from '../crypto/bytes.js';
-import { ArrayBuffer, defineProperty, Promise, typedArrayByteLength } from '../primordials.js';
+import { own } from '../crypto/promises.js';
+import { ArrayBuffer, Promise, typedArrayByteLength } from '../primordials.js';
 
 const { attach, use } = core;
 
@@ -29,9 +30,7 @@ export function ask(action, members, parts, read) {
       reject,
     });
   });
-  // Awaiting it asks for its constructor, which would else be that of a prototype that tenant code may have changed, and with it
-  // who gets the value.
-  return defineProperty(promise, 'constructor', { __proto__: null, value: Promise });
+  return own(promise);
 }
 
 function start(name, describe, answer) {

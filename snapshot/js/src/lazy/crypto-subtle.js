@@ -2,12 +2,12 @@
 // common. What promises are resolved with between two steps is a box without a prototype: tenant code could have put a `then` on
 // all others, and would be given the bytes of keys.
 
-import * as aes from '../crypto/aes.js';
+import { aes } from '../crypto/aes.js';
 import { identifier, isExportable, normalize } from '../crypto/algorithms.js';
-import * as asymmetric from '../crypto/asymmetric.js';
+import { asymmetric } from '../crypto/asymmetric.js';
 import { bytesOf, viewed } from '../crypto/bytes.js';
 import { dataError, invalidAccess, notSupported, syntaxError } from '../crypto/faults.js';
-import { digest, hkdf, hmac, importSource, isSignature, pbkdf2 } from '../crypto/hash.js';
+import { digest, hkdf, hmac, importSource, pbkdf2 } from '../crypto/hash.js';
 import { jwkObject, jwkOf, jwkText } from '../crypto/jwk.js';
 import {
   CryptoKey,
@@ -24,9 +24,17 @@ import {
   VERIFY,
   WRAP_KEY,
 } from '../crypto/key.js';
+import { own } from '../crypto/promises.js';
 import { isArrayBuffer } from '../buffers.js';
 import { brandInterface } from '../interface.js';
-import { isView, parseJSON, setPrototypeOf, TypeError, Uint8Array } from '../primordials.js';
+import {
+  isView,
+  parseJSON,
+  setPrototypeOf,
+  stringRepeat,
+  TypeError,
+  Uint8Array,
+} from '../primordials.js';
 import { domString, isObject, requireArguments, unsignedLong } from '../webidl.js';
 
 export { CryptoKey, cloneKey, stateOf };
@@ -96,6 +104,25 @@ function requireSomeUsages(key) {
   return key;
 }
 
+/**
+ * What comes after the algorithms are known: `work` answers something or a promise for it. It is done at once, while buffers are as
+ * they were given, but is never told at once, nor is that it failed. To be awaited by `await own(...)`.
+ */
+async function perform(work) {
+  let value;
+  let error;
+  let failed = false;
+  try {
+    value = work();
+  } catch (thrown) {
+    error = thrown;
+    failed = true;
+  }
+  await undefined;
+  if (failed) throw error;
+  return await value;
+}
+
 /** A box with the result, or a promise for one. `direction` is encrypt or decrypt. */
 function crypt(direction, algorithm, key, data) {
   const { name } = algorithm;
@@ -128,6 +155,12 @@ function requireExportable({ algorithm: { name }, extractable }, what) {
   if (!extractable) throw invalidAccess(`${what}: the key is not extractable`);
 }
 
+/** JSON in bytes; AES-KW wraps only multiples of eight, and space behind JSON means nothing. */
+function textBytes(text, name) {
+  const missing = name === 'AES-KW' ? (8 - (text.length % 8)) % 8 : 0;
+  return natives.utf8Encode(text + stringRepeat(' ', missing));
+}
+
 /** The JWK in bytes that were unwrapped. */
 function parsedJwk(bytes) {
   let value;
@@ -146,7 +179,7 @@ function parsedJwk(bytes) {
 export class SubtleCrypto {
   #brand = undefined;
 
-  constructor(token) {
+  constructor(token = undefined) {
     if (token !== internally) throw new TypeError('Illegal constructor');
   }
 
@@ -157,8 +190,11 @@ export class SubtleCrypto {
     const state = requireKey(key, 'SubtleCrypto.encrypt: key');
     const bytes = dataOf(data, asked, 'SubtleCrypto.encrypt: data');
     const normalized = normalize(asked, 'encrypt');
-    requireUse(state, normalized.name, ENCRYPT, 'SubtleCrypto.encrypt');
-    return (await crypt('encrypt', normalized, state, bytes)).buffer;
+    const work = () => {
+      requireUse(state, normalized.name, ENCRYPT, 'SubtleCrypto.encrypt');
+      return crypt('encrypt', normalized, state, bytes);
+    };
+    return (await own(perform(work))).buffer;
   }
 
   async decrypt(algorithm, key, data) {
@@ -168,8 +204,11 @@ export class SubtleCrypto {
     const state = requireKey(key, 'SubtleCrypto.decrypt: key');
     const bytes = dataOf(data, asked, 'SubtleCrypto.decrypt: data');
     const normalized = normalize(asked, 'decrypt');
-    requireUse(state, normalized.name, DECRYPT, 'SubtleCrypto.decrypt');
-    return (await crypt('decrypt', normalized, state, bytes)).buffer;
+    const work = () => {
+      requireUse(state, normalized.name, DECRYPT, 'SubtleCrypto.decrypt');
+      return crypt('decrypt', normalized, state, bytes);
+    };
+    return (await own(perform(work))).buffer;
   }
 
   async sign(algorithm, key, data) {
@@ -179,8 +218,11 @@ export class SubtleCrypto {
     const state = requireKey(key, 'SubtleCrypto.sign: key');
     const bytes = dataOf(data, asked, 'SubtleCrypto.sign: data');
     const normalized = normalize(asked, 'sign');
-    requireUse(state, normalized.name, SIGN, 'SubtleCrypto.sign');
-    return (await familyOf(normalized.name).sign(normalized, state, bytes)).buffer;
+    const work = () => {
+      requireUse(state, normalized.name, SIGN, 'SubtleCrypto.sign');
+      return familyOf(normalized.name).sign(normalized, state, bytes);
+    };
+    return (await own(perform(work))).buffer;
   }
 
   async verify(algorithm, key, signature, data) {
@@ -191,11 +233,11 @@ export class SubtleCrypto {
     const signed = bytesOf(signature, 'SubtleCrypto.verify: signature');
     const bytes = dataOf(data, asked, 'SubtleCrypto.verify: data');
     const normalized = normalize(asked, 'verify');
-    requireUse(state, normalized.name, VERIFY, 'SubtleCrypto.verify');
-    if (normalized.name === 'HMAC') {
-      return isSignature((await hmac.sign(normalized, state, bytes)).buffer, signed);
-    }
-    return await asymmetric.verify(normalized, state, signed, bytes);
+    const work = () => {
+      requireUse(state, normalized.name, VERIFY, 'SubtleCrypto.verify');
+      return familyOf(normalized.name).verify(normalized, state, signed, bytes);
+    };
+    return await own(perform(work));
   }
 
   async digest(algorithm, data) {
@@ -204,7 +246,9 @@ export class SubtleCrypto {
     const asked = identifier(algorithm);
     const bytes = dataOf(data, asked, 'SubtleCrypto.digest: data');
     const { name } = normalize(asked, 'digest');
-    return digest(name, bytes);
+    const buffer = digest(name, bytes);
+    await undefined;
+    return buffer;
   }
 
   async generateKey(algorithm, extractable, keyUsages) {
@@ -214,8 +258,8 @@ export class SubtleCrypto {
     const usages = usagesOf(keyUsages, 'SubtleCrypto.generateKey: keyUsages');
     const normalized = normalize(asked, 'generateKey');
     const family = familyOf(normalized.name);
-    const made = await family.generateKey(normalized, !!extractable, usages);
-    return family === asymmetric ? made : requireSomeUsages(made);
+    family.checkParameters(normalized);
+    return await own(perform(() => family.generateKey(normalized, !!extractable, usages)));
   }
 
   async deriveKey(algorithm, baseKey, derivedKeyType, extractable, keyUsages) {
@@ -228,10 +272,12 @@ export class SubtleCrypto {
     const normalized = normalize(asked, 'deriveBits');
     const importing = normalize(wanted, 'importKey');
     const lengthAlgorithm = normalize(wanted, 'get key length');
-    requireUse(state, normalized.name, DERIVE_KEY, 'SubtleCrypto.deriveKey');
     const family = familyOf(importing.name);
-    const { buffer } = await bitsOf(normalized, state, family.keyLength(lengthAlgorithm));
-    const bytes = new Uint8Array(buffer);
+    const work = () => {
+      requireUse(state, normalized.name, DERIVE_KEY, 'SubtleCrypto.deriveKey');
+      return bitsOf(normalized, state, family.keyLength(lengthAlgorithm));
+    };
+    const bytes = new Uint8Array((await own(perform(work))).buffer);
     return requireSomeUsages(family.importKey(importing, 'raw', bytes, !!extractable, usages));
   }
 
@@ -242,8 +288,11 @@ export class SubtleCrypto {
     const state = requireKey(baseKey, 'SubtleCrypto.deriveBits: baseKey');
     const bits = length === null ? null : unsignedLong(length);
     const normalized = normalize(asked, 'deriveBits');
-    requireUse(state, normalized.name, DERIVE_BITS, 'SubtleCrypto.deriveBits');
-    return (await bitsOf(normalized, state, bits)).buffer;
+    const work = () => {
+      requireUse(state, normalized.name, DERIVE_BITS, 'SubtleCrypto.deriveBits');
+      return bitsOf(normalized, state, bits);
+    };
+    return (await own(perform(work))).buffer;
   }
 
   async importKey(format, keyData, algorithm, extractable, keyUsages) {
@@ -261,7 +310,8 @@ export class SubtleCrypto {
     const data = isBytes ? bytesOf(given, 'SubtleCrypto.importKey: keyData') : given;
     const normalized = normalize(asked, 'importKey');
     const family = familyOf(normalized.name);
-    return requireSomeUsages(await family.importKey(normalized, form, data, !!extractable, usages));
+    const work = () => family.importKey(normalized, form, data, !!extractable, usages);
+    return requireSomeUsages(await own(perform(work)));
   }
 
   async exportKey(format, key) {
@@ -269,8 +319,11 @@ export class SubtleCrypto {
     requireArguments(arguments.length, 2, 'SubtleCrypto.exportKey');
     const form = formatOf(format);
     const state = requireKey(key, 'SubtleCrypto.exportKey: key');
-    requireExportable(state, 'SubtleCrypto.exportKey');
-    const exported = await familyOf(state.algorithm.name).exportKey(state, form);
+    const work = () => {
+      requireExportable(state, 'SubtleCrypto.exportKey');
+      return familyOf(state.algorithm.name).exportKey(state, form);
+    };
+    const exported = await own(perform(work));
     return form === 'jwk' ? jwkObject(exported) : exported.buffer;
   }
 
@@ -282,10 +335,13 @@ export class SubtleCrypto {
     const wrapping = requireKey(wrappingKey, 'SubtleCrypto.wrapKey: wrappingKey');
     const asked = identifier(wrapAlgorithm);
     const normalized = normalizeWrapping(asked, 'wrapKey', 'encrypt');
-    requireUse(wrapping, normalized.name, WRAP_KEY, 'SubtleCrypto.wrapKey');
-    requireExportable(state, 'SubtleCrypto.wrapKey');
-    const exported = await familyOf(state.algorithm.name).exportKey(state, form);
-    const buffer = form === 'jwk' ? natives.utf8Encode(jwkText(exported)) : exported.buffer;
+    const work = () => {
+      requireUse(wrapping, normalized.name, WRAP_KEY, 'SubtleCrypto.wrapKey');
+      requireExportable(state, 'SubtleCrypto.wrapKey');
+      return familyOf(state.algorithm.name).exportKey(state, form);
+    };
+    const exported = await own(perform(work));
+    const buffer = form === 'jwk' ? textBytes(jwkText(exported), normalized.name) : exported.buffer;
     return (await crypt('encrypt', normalized, wrapping, new Uint8Array(buffer))).buffer;
   }
 
@@ -308,9 +364,11 @@ export class SubtleCrypto {
     const usages = usagesOf(keyUsages, 'SubtleCrypto.unwrapKey: keyUsages');
     const normalized = normalizeWrapping(asked, 'unwrapKey', 'decrypt');
     const importing = normalize(wanted, 'importKey');
-    requireUse(unwrapping, normalized.name, UNWRAP_KEY, 'SubtleCrypto.unwrapKey');
-    const { buffer } = await crypt('decrypt', normalized, unwrapping, bytes);
-    const unwrapped = new Uint8Array(buffer);
+    const work = () => {
+      requireUse(unwrapping, normalized.name, UNWRAP_KEY, 'SubtleCrypto.unwrapKey');
+      return crypt('decrypt', normalized, unwrapping, bytes);
+    };
+    const unwrapped = new Uint8Array((await own(perform(work))).buffer);
     const data = form === 'jwk' ? parsedJwk(unwrapped) : unwrapped;
     const family = familyOf(importing.name);
     return requireSomeUsages(await family.importKey(importing, form, data, !!extractable, usages));

@@ -29,7 +29,7 @@ function isIntegerView(value) {
 export class Crypto {
   #brand = undefined;
 
-  constructor(token) {
+  constructor(token = undefined) {
     if (token !== internally) throw new TypeError('Illegal constructor');
   }
 
