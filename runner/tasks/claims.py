@@ -72,6 +72,13 @@ class Outlook(NamedTuple):
     ruled: bool
 
 
+class Rider(NamedTuple):
+    """A success that is written along with a claim; ``result`` is JSON."""
+
+    task: ClaimedTask
+    result: str | None
+
+
 class _Write(NamedTuple):
     """An outcome as the statement ``settle`` takes it."""
 
@@ -96,21 +103,31 @@ class Claimer:
         self._after: dict[str, tuple[str, UUID]] = dict.fromkeys(wanted.kinds, ("", _ZERO))
         self._groups: dict[tuple[str, str], tuple[str, UUID, str]] = {}
 
-    async def claim(self, most: int, now: datetime | None) -> list[ClaimedTask]:
-        """Take up to ``most`` tasks that are due; none only when there is none to be had."""
+    async def claim(
+        self, most: int, now: datetime | None, riders: Sequence[Rider] = ()
+    ) -> tuple[list[ClaimedTask], set[UUID]]:
+        """Take up to ``most`` tasks that are due; none only when there is none to be had.
+
+        Return them, and those of the riders' leases that were still held: the others' outcomes were not written. Executors with types
+        have no riders.
+        """
         taken: list[ClaimedTask] = []
+        written: set[UUID] = set()
         kinds = self._wanted.kinds
         async with self._lines.lend() as line:
             for _ in kinds:
                 kind = kinds[self._kind]
                 self._kind = (self._kind + 1) % len(kinds)
                 if self._wanted.types is None:
-                    taken += await self._claim_flows(line, kind, most - len(taken), now)
+                    taken += await self._claim_flows(
+                        line, kind, most - len(taken), now, riders, written
+                    )
+                    riders = ()
                 else:
                     taken += await self._claim_ruled(line, kind, most - len(taken), now)
                 if len(taken) >= most:
                     break
-        return taken
+        return taken, written
 
     async def claim_ruled(self, most: int, now: datetime | None) -> list[ClaimedTask]:
         """Take up to ``most`` tasks that stand under limits of queues, tenants or keys. For executors without types."""
@@ -122,15 +139,36 @@ class Claimer:
         return taken
 
     async def _claim_flows(
-        self, line: Line, kind: str, most: int, now: datetime | None
+        self,
+        line: Line,
+        kind: str,
+        most: int,
+        now: datetime | None,
+        riders: Sequence[Rider],
+        written: set[UUID],
     ) -> list[ClaimedTask]:
         begun = self._after[kind]
         while True:
             queue, tenant = self._after[kind]
             rows = await line.rows(
-                "claim", kind=kind, queues=self._wanted.queues, after_queue=queue, after_tenant=tenant, walk=WALK,
-                most=most, lease_s=self._lease_s, executor=self._executor, now=now,
-            )  # fmt: skip
+                "claim",
+                kind=kind,
+                queues=self._wanted.queues,
+                after_queue=queue,
+                after_tenant=tenant,
+                walk=WALK,
+                most=most,
+                lease_s=self._lease_s,
+                executor=self._executor,
+                ids=[rider.task.id for rider in riders],
+                leases=[rider.task.lease_id for rider in riders],
+                results=[rider.result for rider in riders],
+                now=now,
+            )
+            if riders:
+                written.update(row[1] for row in rows if row[0] is None and row[1] is not None)
+                rows = [row for row in rows if row[0] is not None or row[1] is None]
+                riders = ()
             if not rows:
                 return []
             last = max(rows, key=_step)
@@ -196,6 +234,13 @@ class Settlements:
         self._lines = lines
         self._max_result = max_result_bytes
         self._chance = chance
+
+    def rider(self, task: ClaimedTask, outcome: Completed) -> Rider | None:
+        """Return a success as claims take it along; None when it has to be looked at by :meth:`settle`."""
+        try:
+            return Rider(task, encode_json("the result", outcome.result, self._max_result))
+        except TaskRefusedError:
+            return None
 
     async def renew(
         self, tasks: Sequence[ClaimedTask], lease_s: float, now: datetime | None

@@ -173,7 +173,7 @@ async def _copy(
     assert first is not None
     # They stand in line one after the other.
     start, step = first[0] - timedelta(microseconds=len(rows)), timedelta(microseconds=1)
-    async with line.connection.cursor() as cursor, cursor.copy(line.text("copy").encode()) as copy:
+    async with line.connection.cursor() as cursor, cursor.copy(line.text("copy")) as copy:
         at = start
         for row in rows:
             at += step

@@ -32,6 +32,7 @@ from uuid import UUID
 
 import msgspec
 
+from runner.errors import RefusedError
 from runner.tasks.claims import Claimer, Wanted
 from runner.tasks.duty import Duty, spread
 from runner.tasks.events import TaskEvent
@@ -106,6 +107,7 @@ class Executor(Duty):
             types=like_patterns(options.types),
         )
         self._typed = wanted.types is not None
+        self.writer.rides = not self._typed
         self._claimer = Claimer(engine.lines, wanted, self.name, options.lease_s)
         self._hearer = Hearer(self.wake, self._cancelled, self._rules_changed)
         self._writing: asyncio.Task[None] | None = None
@@ -134,6 +136,8 @@ class Executor(Duty):
         # A claim that is under way is awaited: what it took would lie there until its lease ends.
         await asyncio.wait([self._task])
         self._task = None
+        self.writer.rides = False
+        self.writer.left_behind(self.writer.take_riders())
         if jobs := self._jobs():
             await asyncio.wait(jobs, timeout=drain_s)
         for lease in list(self.hand.running.values()):
@@ -164,19 +168,14 @@ class Executor(Duty):
     async def turn(self) -> float:
         free = self._free()
         if free <= 0:
+            self.writer.left_behind(self.writer.take_riders())
             return self._options.poll_s
         asked = min(free, self._options.batch)
         claimed = 0
         if self._ruled and self._ruled_due and not self._typed:
-            self._ruled_due = False
-            some = await self._claimer.claim_ruled(max(1, asked // 2), self._engine.now())
-            self._begin(some, ruled=True)
-            claimed = len(some)
-            self._ruled_due = claimed > 0
+            claimed = await self._claim_ruled(max(1, asked // 2))
         if claimed < asked:
-            some = await self._claimer.claim(asked - claimed, self._engine.now())
-            self._begin(some, ruled=self._typed)
-            claimed += len(some)
+            claimed += await self._claim(asked - claimed)
         now = asyncio.get_running_loop().time()
         if claimed == asked and now - self._looked_at < _LOOK_EVERY_S:
             return 0.0
@@ -185,6 +184,30 @@ class Executor(Duty):
         if claimed and (claimed == asked or self._ruled):
             return 0.0
         return self._idle_s()
+
+    async def _claim(self, most: int) -> int:
+        riders = self.writer.take_riders()
+        try:
+            tasks, written = await self._claimer.claim(
+                most, self._engine.now(), [rider for rider, _, _ in riders]
+            )
+        except RefusedError:
+            # One of the riders is to blame.
+            self.writer.left_behind(riders)
+            return 0
+        except BaseException:
+            self.writer.left_behind(riders)
+            raise
+        self.writer.arrived(riders, written)
+        self._begin(tasks, ruled=self._typed)
+        return len(tasks)
+
+    async def _claim_ruled(self, most: int) -> int:
+        self._ruled_due = False
+        tasks = await self._claimer.claim_ruled(most, self._engine.now())
+        self._begin(tasks, ruled=True)
+        self._ruled_due = bool(tasks)
+        return len(tasks)
 
     def _free(self) -> int:
         """Outcomes that wait do not stand in the way, unless there are many."""

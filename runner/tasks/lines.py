@@ -7,12 +7,14 @@ asked is tried first. Must not know what is asked.
 from __future__ import annotations
 
 import asyncio
+import re
 import select
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from psycopg import errors
+from psycopg import AsyncRawCursor, errors
+from psycopg.pq import Format
 
 from runner.errors import ConflictError, DatabaseUnavailableError, RefusedError
 from runner.store.named_queries import load_queries
@@ -32,19 +34,39 @@ _SETTINGS: Final = (
     "SET max_parallel_workers_per_gather = 0"
 )
 _BY_INDEX: Final = "; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
+_PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 TOPICS: Final = ("tasks", "tasks_claims", "tasks_rules", "tasks_schedules")
+
+
+class Statement:
+    """A named statement as the server takes it: read once, as it would cost more to read than to run."""
+
+    __slots__ = ("names", "text")
+
+    def __init__(self, text: str) -> None:
+        self.names = tuple(dict.fromkeys(_PARAMETER.findall(text)))
+        places = {name: f"${place}" for place, name in enumerate(self.names, 1)}
+        self.text = _PARAMETER.sub(lambda match: places[match[1]], text).encode()
 
 
 class Line:
     """A connection in autocommit mode, with the statements by name."""
 
-    def __init__(self, connection: Connection, queries: Mapping[str, str]) -> None:
+    def __init__(self, connection: Connection, statements: Mapping[str, Statement]) -> None:
         self.connection = connection
-        self._queries = queries
+        self._statements = statements
 
     async def rows(self, query: str, /, **values: Any) -> list[tuple[Any, ...]]:
-        cursor = await self.connection.execute(self._queries[query], values, binary=True)
+        cursor = await self._execute(query, values, binary=True)
         return await cursor.fetchall() if cursor.description else []
+
+    async def _execute(
+        self, query: str, values: dict[str, Any], *, binary: bool
+    ) -> AsyncRawCursor[tuple[Any, ...]]:
+        statement = self._statements[query]
+        cursor = AsyncRawCursor(self.connection)
+        cursor.format = Format(binary)
+        return await cursor.execute(statement.text, [values[name] for name in statement.names])
 
     async def first(self, query: str, /, **values: Any) -> tuple[Any, ...] | None:
         rows = await self.rows(query, **values)
@@ -52,11 +74,10 @@ class Line:
 
     async def run(self, query: str, /, **values: Any) -> int:
         """Return how many rows it concerned."""
-        cursor = await self.connection.execute(self._queries[query], values)
-        return cursor.rowcount
+        return (await self._execute(query, values, binary=False)).rowcount
 
-    def text(self, query: str) -> str:
-        return self._queries[query]
+    def text(self, query: str) -> bytes:
+        return self._statements[query].text
 
 
 class Lines:
@@ -64,7 +85,8 @@ class Lines:
 
     def __init__(self, url: str, *, most: int = 4, by_index: bool = True) -> None:
         self._url = url
-        self._queries = load_queries(*TOPICS)
+        queries = load_queries(*TOPICS)
+        self._statements = {name: Statement(text) for name, text in queries.items()}
         self._settings = _SETTINGS + (_BY_INDEX if by_index else "")
         self._free: list[tuple[Line, AbstractAsyncContextManager[Connection]]] = []
         self._places = asyncio.Semaphore(most)
@@ -138,7 +160,7 @@ class Lines:
             await opening.__aexit__(None, None, None)
             raise DatabaseUnavailableError(self.place, _said(error)) from error
         connection.prepare_threshold = 0
-        return Line(connection, self._queries), opening
+        return Line(connection, self._statements), opening
 
 
 async def _alive(connection: Connection) -> bool:

@@ -9,14 +9,19 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from runner.errors import DatabaseUnavailableError, RunnerError
+from runner.tasks.claims import Settled
 from runner.tasks.duty import RETRY_S
 from runner.tasks.events import TaskEvent
+from runner.tasks.task import Completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from uuid import UUID
 
-    from runner.tasks.claims import Settled
+    from runner.tasks.claims import Rider
     from runner.tasks.engine import TaskEngine
     from runner.tasks.events import EventKind
     from runner.tasks.leases import Hand, Lease
@@ -24,10 +29,15 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _MOST: Final = 500
+_MOST_RIDERS: Final = 8
+"""More are better written while the next claim is under way."""
 
 
 class OutcomeWriter:
-    """Writes outcomes while :meth:`run` runs. ``written`` is called after each batch, with whether one of them counted for a limit."""
+    """Writes outcomes while :meth:`run` runs. A few successes wait to go along with the executor's next claim instead, while ``rides``.
+
+    ``written`` is called after each batch, with whether one of them counted for a limit.
+    """
 
     def __init__(
         self, engine: TaskEngine, hand: Hand, executor: str, written: Callable[[bool], None]
@@ -37,6 +47,8 @@ class OutcomeWriter:
         self._executor = executor
         self._written = written
         self._ends: list[tuple[Lease, Outcome, float]] = []
+        self._riders: list[tuple[Rider, Lease, float]] = []
+        self.rides = False
         self._filled = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -52,9 +64,33 @@ class OutcomeWriter:
 
     def add(self, lease: Lease, outcome: Outcome, duration_s: float) -> None:
         self._hand.unwritten[lease.task.lease_id] = lease
-        self._ends.append((lease, outcome, duration_s))
-        self._filled.set()
-        self._empty.clear()
+        if self.rides and isinstance(outcome, Completed) and len(self._riders) < _MOST_RIDERS:
+            rider = self._engine.settlements.rider(lease.task, outcome)
+            if rider is not None:
+                self._riders.append((rider, lease, duration_s))
+                return
+        self._write_soon([(lease, outcome, duration_s)])
+
+    def take_riders(self) -> list[tuple[Rider, Lease, float]]:
+        """Return what shall go along with a claim now; :meth:`arrived` or :meth:`left_behind` has to follow."""
+        riders, self._riders = self._riders, []
+        return [one for one in riders if one[1].task.lease_id in self._hand.unwritten]
+
+    def arrived(self, riders: list[tuple[Rider, Lease, float]], written: set[UUID]) -> None:
+        for rider, lease, duration_s in riders:
+            lease_id = rider.task.lease_id
+            self._hand.unwritten.pop(lease_id, None)
+            self._tell(lease, Settled("completed" if lease_id in written else None), duration_s)
+
+    def left_behind(self, riders: list[tuple[Rider, Lease, float]]) -> None:
+        """No claim took them: they are written on their own."""
+        self._write_soon([(lease, Completed(_raw(rider.result)), s) for rider, lease, s in riders])
+
+    def _write_soon(self, ends: list[tuple[Lease, Outcome, float]]) -> None:
+        if ends:
+            self._ends += ends
+            self._filled.set()
+            self._empty.clear()
 
     async def flushed(self) -> None:
         """Wait until nothing is left to be written."""
@@ -140,3 +176,7 @@ class OutcomeWriter:
                     error=settled.error, reason=settled.reason, retry_in_s=settled.retry_in_s,
                 )
             )  # fmt: skip
+
+
+def _raw(result: str | None) -> msgspec.Raw | None:
+    return None if result is None else msgspec.Raw(result.encode())

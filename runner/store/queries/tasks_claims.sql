@@ -2,7 +2,8 @@
 
 -- name: claim
 -- Walks through the queues and tenants that have pending tasks, one after another from where the last claim ended, and takes as
--- much from each that has something due. Passes over queues and tenants with rules, which are claim_ruled's.
+-- much from each that has something due. Passes over queues and tenants with rules, which are claim_ruled's. On the way it completes
+-- what the executor has done: few outcomes cost nothing of their own.
 WITH RECURSIVE flow (step, queue, tenant, wanted, wrapped) AS (
     SELECT 1, first.queue, first.tenant,
         (%(queues)s::text[] IS NULL OR first.queue = ANY (%(queues)s::text[])) AND NOT EXISTS (
@@ -102,8 +103,22 @@ WITH RECURSIVE flow (step, queue, tenant, wanted, wrapped) AS (
         coalesce(task.retry, taken.retry)::text AS retry,
         coalesce(task.timeout_ms, taken.timeout_ms) AS timeout_ms,
         task.trace, task.created_at, task.scheduled_at, task.started_at, taken.step
+), done AS (
+    UPDATE tasks AS task
+    SET status = 'completed',
+        result = held.result::jsonb,
+        error = NULL,
+        completed_at = coalesce(%(now)s::timestamptz, statement_timestamp()),
+        updated_at = coalesce(%(now)s::timestamptz, statement_timestamp()),
+        lease_id = NULL, leased_until = NULL
+    FROM unnest(%(ids)s::uuid[], %(leases)s::uuid[], %(results)s::text[]) AS held (id, lease, result)
+    WHERE task.id = held.id AND task.lease_id = held.lease
+    RETURNING held.lease
 )
 SELECT * FROM claimed
+UNION ALL
+SELECT NULL, lease, NULL, '', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0
+FROM done
 UNION ALL
 -- Nothing in as many steps as a claim may take: the next one goes on from here.
 SELECT NULL, NULL, tenant, queue, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, step
@@ -320,7 +335,8 @@ WITH RECURSIVE flow (step, queue, tenant) AS (
 ), taken AS MATERIALIZED (
     SELECT by_queue.way, by_queue.step, by_queue.max_attempts, by_queue.retry, by_queue.timeout_ms, task.id, by_queue.name
     FROM by_queue, tasks AS task
-    WHERE task.id = by_queue.id AND task.status = 'pending'
+    -- The state is looked at once the row is locked, and not by an index.
+    WHERE task.id = by_queue.id AND task.status || '' = 'pending'
     ORDER BY by_queue.in_tenant, by_queue.priority DESC, by_queue.scheduled_at
     LIMIT %(most)s::int
     FOR NO KEY UPDATE OF task SKIP LOCKED
@@ -381,12 +397,15 @@ SELECT
     OR EXISTS (SELECT FROM task_tenants WHERE NOT paused AND max_running IS NOT NULL)
     OR EXISTS (SELECT FROM tasks WHERE status = 'pending' AND concurrency_key IS NOT NULL AND kind = ANY (%(kinds)s::text[]));
 
+-- Who holds a lease is known by its id alone, as only running tasks have one. The state is not asked for below: each row is to be
+-- found by its primary key.
+
 -- name: renew
 -- Returns the leases that are still held.
 UPDATE tasks AS task
 SET leased_until = coalesce(%(now)s::timestamptz, statement_timestamp()) + make_interval(secs => %(lease_s)s::float8)
 FROM unnest(%(ids)s::uuid[], %(leases)s::uuid[]) AS held (id, lease)
-WHERE task.id = held.id AND task.lease_id = held.lease AND task.status = 'running'
+WHERE task.id = held.id AND task.lease_id = held.lease
 RETURNING task.lease_id;
 
 -- name: complete
@@ -399,7 +418,7 @@ SET status = 'completed',
     updated_at = coalesce(%(now)s::timestamptz, statement_timestamp()),
     lease_id = NULL, leased_until = NULL
 FROM unnest(%(ids)s::uuid[], %(leases)s::uuid[], %(results)s::text[]) AS held (id, lease, result)
-WHERE task.id = held.id AND task.lease_id = held.lease AND task.status = 'running'
+WHERE task.id = held.id AND task.lease_id = held.lease
 RETURNING held.lease;
 
 -- name: settle
@@ -421,7 +440,7 @@ FROM unnest(
     %(ids)s::uuid[], %(leases)s::uuid[], %(statuses)s::text[], %(errors)s::text[], %(entries)s::text[],
     %(uncounted)s::int[], %(agains)s::timestamptz[], %(afters)s::float8[]
 ) AS held (id, lease, status, error, entry, uncounted, again, after_s)
-WHERE task.id = held.id AND task.lease_id = held.lease AND task.status = 'running'
+WHERE task.id = held.id AND task.lease_id = held.lease
 RETURNING held.lease;
 
 
