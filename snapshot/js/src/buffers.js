@@ -25,23 +25,26 @@ export function isArrayBuffer(value) {
   }
 }
 
-/** A Uint8Array over the same bytes as an ArrayBuffer or a view, or undefined. */
+/** A Uint8Array over the same bytes as an ArrayBuffer or a view, or undefined. One that is detached has none. */
 export function viewOf(value) {
-  if (isView(value)) {
-    if (typedArrayTag(value) === undefined) {
-      return new Uint8Array(
-        dataViewBuffer(value),
-        dataViewByteOffset(value),
-        dataViewByteLength(value),
-      );
-    }
-    return new Uint8Array(
-      typedArrayBuffer(value),
-      typedArrayByteOffset(value),
-      typedArrayByteLength(value),
-    );
+  if (!isView(value)) {
+    if (!isArrayBuffer(value)) return undefined;
+    return arrayBufferByteLength(value) === 0 ? new Uint8Array(0) : new Uint8Array(value);
   }
-  return isArrayBuffer(value) ? new Uint8Array(value) : undefined;
+  if (typedArrayTag(value) === undefined) return viewOfDataView(value);
+  const size = typedArrayByteLength(value);
+  if (size === 0) return new Uint8Array(0);
+  return new Uint8Array(typedArrayBuffer(value), typedArrayByteOffset(value), size);
+}
+
+function viewOfDataView(value) {
+  let size;
+  try {
+    size = dataViewByteLength(value);
+  } catch {
+    return new Uint8Array(0);
+  }
+  return new Uint8Array(dataViewBuffer(value), dataViewByteOffset(value), size);
 }
 
 /** A Uint8Array of its own with the bytes of an ArrayBuffer or a view, or undefined. */
