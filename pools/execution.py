@@ -184,13 +184,13 @@ class Execution:
                 self._enter_realm(held)
             realm = self._realm
             assert realm is not None
-            isolate.modules = self._graph
+            isolate.modules, isolate.realm = self._graph, realm
             isolate.abi.context_enter(realm.context)
             try:
                 turn = self._watched(realm, step)
             finally:
                 isolate.abi.context_exit(realm.context)
-                isolate.modules = None
+                isolate.modules = isolate.realm = None
             if self.phase is Phase.ENDED and not self._wants_caches:
                 self._close()
             else:
@@ -354,6 +354,7 @@ class Execution:
         if self.start.warm and self._kind is OutcomeKind.OK:
             realm.keep()
             graph.keep()
+            realm.codecs = None
             if realm.call(Code.RESET):
                 held.keep_warm(self.program.key, WarmRealm(realm, graph))
                 return

@@ -425,6 +425,7 @@ class Abi:
             c.c_int,
         )
         self.integer_new = bind(quick, "_ZN2v87Integer3NewEPNS_7IsolateEi", Ptr, Ptr, c.c_int)
+        self.integer_value = bind(quick, "_ZNK2v87Integer5ValueEv", c.c_int64, Ptr)
         self.number_new = bind(quick, "_ZN2v86Number3NewEPNS_7IsolateEd", Ptr, Ptr, c.c_double)
         self.value_is_proxy = bind(quick, "_ZNK2v85Value7IsProxyEv", c.c_bool, Ptr)
         self.value_is_function = bind(quick, "_ZNK2v85Value10IsFunctionEv", c.c_bool, Ptr)

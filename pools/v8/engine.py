@@ -66,7 +66,7 @@ class Engine:
         blob, scripts = unpack(data) if data else Parcel(b"", {})
         self.abi = abi
         self.isolates: dict[int, Isolate] = {}
-        self.natives = Natives(abi, scripts)
+        self.natives = Natives(abi, scripts, self.isolates)
         self.version: str = abi.get_version().decode()
         self.callbacks = Callbacks(self)
         self.allocator: int = abi.new_array_buffer_allocator()

@@ -16,6 +16,7 @@ from pools.v8.sources import SourceShelf
 if TYPE_CHECKING:
     from pools.v8.engine import Engine
     from pools.v8.modules import ModuleGraph
+    from pools.v8.realm import Realm
 
 _TEXT_BUFFER_BYTES: Final = 1 << 13
 _MAX_CONSTANTS: Final = 32
@@ -64,6 +65,8 @@ class Isolate:
         self._constants: dict[bytes, int] = {}
         self.modules: ModuleGraph | None = None
         """The running execution's modules, for V8's callbacks."""
+        self.realm: Realm | None = None
+        """The running execution's context, for natives that keep something for it."""
         self.rejections: list[Rejection] = []
         self.uncaught: list[str] = []
         self._storage = c.create_string_buffer(

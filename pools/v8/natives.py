@@ -13,18 +13,36 @@ import hmac
 import os
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from itertools import count
+from typing import TYPE_CHECKING, Final
 
 from pools.v8 import abi as v8
+from pools.v8.codecs import Codecs
 
-NAMES: Final = ("randomFill", "utf8Encode", "utf8Decode", "now", "isProxy", "source", "hash")
+if TYPE_CHECKING:
+    from pools.v8.isolate import Isolate
+
+NAMES: Final = (
+    "randomFill",
+    "utf8Encode",
+    "utf8Decode",
+    "now",
+    "isProxy",
+    "source",
+    "hash",
+    "codec",
+)
 
 
 class Natives:
     """The native functions of a process. Keeps their C entry points alive as long as V8 may call them."""
 
-    def __init__(self, abi: v8.Abi, scripts: Mapping[str, bytes]) -> None:
+    def __init__(
+        self, abi: v8.Abi, scripts: Mapping[str, bytes], isolates: Mapping[int, Isolate]
+    ) -> None:
         self._abi = abi
+        self._isolates = isolates
+        self._codec_numbers = count(1)
         self._scripts = scripts
         self._epoch_ms = (time.time() - time.monotonic()) * 1000
         """The wall clock at this process's start of time: :meth:`_now` never goes backwards."""
@@ -36,6 +54,7 @@ class Natives:
             "isProxy": self._is_proxy,
             "source": self._source,
             "hash": self._hash,
+            "codec": self._codec,
         }
         self.callbacks = [v8.NativeCallback(self._entry(functions[name])) for name in NAMES]
         addresses = [c.cast(callback, c.c_void_p).value or 0 for callback in self.callbacks]
@@ -141,3 +160,36 @@ class Natives:
         buffer = self._abi.array_buffer_new(isolate, len(digest), 0)
         c.memmove(self._abi.array_buffer_data(buffer), digest, len(digest))
         c.c_uint64.from_address(result).value = c.c_uint64.from_address(buffer).value
+
+    def _codec(self, isolate: int, values: int, length: int, result: int) -> None:
+        """Call one of :class:`Codecs`' methods: its name, then its arguments; bytes come back as an ArrayBuffer, if there are any.
+
+        ``open`` has the direction and the encoding in one argument. zlib works on V8's memory, and without the
+        interpreter's lock.
+        """
+        realm = self._isolates[isolate].realm
+        if length < 2 or realm is None:
+            raise TypeError("the name of what to do and its argument are needed")
+        if realm.codecs is None:
+            realm.codecs = Codecs(self._codec_numbers)
+        codecs, method = realm.codecs, self._text(isolate, values)
+        if method == "open":
+            direction, _, encoding = self._text(isolate, values + 8).partition(" ")
+            number = self._abi.integer_new(isolate, codecs.open(direction, encoding))
+            c.c_uint64.from_address(result).value = c.c_uint64.from_address(number).value
+            return
+        number = self._abi.integer_value(values + 8)
+        data = b""
+        match method:
+            case "feed":
+                data = codecs.feed(number, memoryview(self._memory(values + 16, length - 2)))
+            case "more":
+                data = codecs.more(number)
+            case "finish":
+                data = codecs.finish(number)
+            case _:
+                codecs.close(number)
+        if data:
+            buffer = self._abi.array_buffer_new(isolate, len(data), 0)
+            c.memmove(self._abi.array_buffer_data(buffer), data, len(data))
+            c.c_uint64.from_address(result).value = c.c_uint64.from_address(buffer).value

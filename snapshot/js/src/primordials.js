@@ -11,7 +11,7 @@ const { raw } = core;
 const plain = place => raw[place];
 
 /** `(self, ...args) => method.call(self, ...args)`. */
-export const uncurry = /* @__PURE__ */ plain('uncurry');
+const uncurry = /* @__PURE__ */ plain('uncurry');
 
 const method = place => uncurry(raw[place]);
 
@@ -65,6 +65,7 @@ export const arrayBufferSlice = /* @__PURE__ */ method('ArrayBufferSlice');
 export const arrayBufferTransfer = /* @__PURE__ */ method('ArrayBufferTransfer');
 export const isArray = /* @__PURE__ */ plain('ArrayIsArray');
 export const arraySort = /* @__PURE__ */ method('ArraySort');
+export const asyncIteratorProto = /* @__PURE__ */ plain('AsyncIteratorProto');
 export const dateGetTime = /* @__PURE__ */ method('DateGetTime');
 export const dateNow = /* @__PURE__ */ plain('DateNow');
 export const dateToISOString = /* @__PURE__ */ method('DateToISOString');
@@ -95,6 +96,7 @@ export const getPrototypeOf = /* @__PURE__ */ plain('ObjectGetPrototypeOf');
 export const hasOwn = /* @__PURE__ */ plain('ObjectHasOwn');
 export const objectProto = /* @__PURE__ */ plain('ObjectProto');
 export const setPrototypeOf = /* @__PURE__ */ plain('ObjectSetPrototypeOf');
+export const promiseResolve = /* @__PURE__ */ method('PromiseResolve');
 export const promiseThen = /* @__PURE__ */ method('PromiseThen');
 export const apply = /* @__PURE__ */ plain('ReflectApply');
 export const ownKeys = /* @__PURE__ */ plain('ReflectOwnKeys');
@@ -116,7 +118,7 @@ export const stringToLowerCase = /* @__PURE__ */ method('StringToLowerCase');
 export const stringToUpperCase = /* @__PURE__ */ method('StringToUpperCase');
 export const stringToWellFormed = /* @__PURE__ */ method('StringToWellFormed');
 export const stringTrim = /* @__PURE__ */ method('StringTrim');
-export const symbolHasInstance = /* @__PURE__ */ plain('SymbolHasInstance');
+export const symbolAsyncIterator = /* @__PURE__ */ plain('SymbolAsyncIterator');
 export const symbolIterator = /* @__PURE__ */ plain('SymbolIterator');
 export const symbolToString = /* @__PURE__ */ method('SymbolToString');
 export const symbolToStringTag = /* @__PURE__ */ plain('SymbolToStringTag');

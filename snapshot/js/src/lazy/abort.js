@@ -164,6 +164,13 @@ function runSteps(signal, slots) {
   fireTrusted(signal, new Event('abort'));
 }
 
+/** One for the core's own use, and what aborts it. */
+export function makeSignal() {
+  return new AbortSignal(internally);
+}
+
+export { abort as abortSignal };
+
 export function isAborted(signal) {
   return slotsOf(signal).aborted;
 }

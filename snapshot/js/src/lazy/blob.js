@@ -146,13 +146,12 @@ export class Blob {
     const { bytes } = this.#slots;
     const size = typedArrayByteLength(bytes);
     let offset = 0;
+    const source = use('byte-source');
     return use('streams').makeByteStream(controller => {
       const end = offset + 65536 < size ? offset + 65536 : size;
-      if (end > offset) controller.enqueue(typedArraySlice(bytes, offset, end));
+      if (end > offset) source.give(controller, typedArraySlice(bytes, offset, end));
       offset = end;
-      if (offset < size) return;
-      controller.close();
-      controller.byobRequest?.respond(0);
+      if (offset === size) source.finish(controller);
     });
   }
 

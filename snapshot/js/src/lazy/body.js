@@ -79,36 +79,33 @@ export function toStream(body) {
 }
 
 function bytesStream(bytes) {
+  const source = use('byte-source');
   return use('streams').makeByteStream(controller => {
-    if (typedArrayByteLength(bytes) > 0) controller.enqueue(ownBytes(bytes));
-    controller.close();
-    controller.byobRequest?.respond(0);
+    // A copy: a byte stream takes away the buffer of what it is given.
+    if (typedArrayByteLength(bytes) > 0) source.give(controller, copyBytes(bytes));
+    source.finish(controller);
   });
 }
 
-/** A copy: a byte stream takes away the buffer of what it is given. */
-function ownBytes(bytes) {
-  return copyBytes(bytes);
-}
-
 function inboundStream(id) {
+  const source = use('byte-source');
+  const inbound = use('inbound');
   return use('streams').makeByteStream(
     controller =>
       new Promise((resolve, reject) => {
-        use('inbound').read(id, {
+        inbound.read(id, {
           chunk(bytes) {
-            controller.enqueue(bytes);
+            source.give(controller, bytes);
             resolve();
           },
           end() {
-            controller.close();
-            controller.byobRequest?.respond(0);
+            source.finish(controller);
             resolve();
           },
           fail: reject,
         });
       }),
-    () => use('inbound').cancel(id),
+    () => inbound.cancel(id),
   );
 }
 

@@ -7,8 +7,6 @@ import {
   stringCharCodeAt,
   stringIndexOf,
   stringSlice,
-  stringToLowerCase,
-  stringTrim,
   TypeError,
   typedArrayLength,
   typedArraySet,
@@ -43,6 +41,8 @@ export class TextEncoder {
       throw new TypeError('TextEncoder.encodeInto: the destination must be a Uint8Array');
     }
     const room = typedArrayLength(destination);
+    // It may be detached, too.
+    if (room === 0) return { read: 0, written: 0 };
     const fitting = text.length > room ? stringSlice(text, 0, room) : text;
     const bytes = new Uint8Array(natives.utf8Encode(fitting));
     if (typedArrayLength(bytes) <= room && fitting.length === text.length) {
@@ -136,10 +136,9 @@ class Utf8Decoder {
   }
 }
 
-/** The labels of UTF-8 that need no table. */
+/** The labels of UTF-8 that need no table, as nearly all write them. */
 function isUtf8(label) {
-  const name = stringToLowerCase(stringTrim(label));
-  return name === 'utf-8' || name === 'utf8';
+  return label === 'utf-8' || label === 'utf8' || label === 'UTF-8';
 }
 
 /** `decode(bytes, stream)` of a TextDecoder, whatever its prototype has become. */
@@ -195,43 +194,26 @@ export class TextDecoder {
 
 brandInterface(TextDecoder, 'TextDecoder');
 
-/** What TextEncoderStream and TextDecoderStream have in common. */
-class Transformer {
-  #transform;
-
-  constructor(transformer) {
-    this.#transform = new (use('streams').TransformStream)(transformer);
-  }
-
-  get readable() {
-    return use('streams').readableOf(this.#transform);
-  }
-
-  get writable() {
-    return use('streams').writableOf(this.#transform);
-  }
-}
-
-function enqueueText(controller, text) {
-  if (text !== '') controller.enqueue(text);
+function enqueueText(it, text) {
+  if (text !== '') use('transform').enqueue(it, text);
 }
 
 export class TextDecoderStream {
   #decoder;
-  #transformer;
+  #transform;
 
   constructor(label = 'utf-8', options = undefined) {
     const decoder = new TextDecoder(label, options);
     this.#decoder = decoder;
     const decode = decoderOf(decoder);
-    this.#transformer = new Transformer({
+    this.#transform = use('transform').makeTransform({
       __proto__: null,
-      transform: (chunk, controller) => {
+      transform(chunk, it) {
         const bytes = copyBytes(chunk);
         if (bytes === undefined) throw new TypeError('TextDecoderStream: a chunk must be bytes');
-        enqueueText(controller, decode(bytes, true));
+        enqueueText(it, decode(bytes, true));
       },
-      flush: controller => enqueueText(controller, decode(new Uint8Array(0), false)),
+      flush: it => enqueueText(it, decode(new Uint8Array(0), false)),
     });
   }
 
@@ -248,49 +230,52 @@ export class TextDecoderStream {
   }
 
   get readable() {
-    return this.#transformer.readable;
+    return use('transform').readableOf(this.#transform);
   }
 
   get writable() {
-    return this.#transformer.writable;
+    return use('transform').writableOf(this.#transform);
   }
 }
 
 brandInterface(TextDecoderStream, 'TextDecoderStream');
 
 export class TextEncoderStream {
-  #transformer;
+  #transform;
 
   constructor() {
     // The first half of a pair, of which the other half is in the next chunk.
     let high = '';
-    this.#transformer = new Transformer({
+    const enqueue = (it, text) => {
+      use('transform').enqueue(it, new Uint8Array(natives.utf8Encode(text)));
+    };
+    this.#transform = use('transform').makeTransform({
       __proto__: null,
-      transform: (chunk, controller) => {
+      transform(chunk, it) {
         const text = high + domString(chunk);
         const code = stringCharCodeAt(text, text.length - 1);
         const isSplit = code >= 0xd800 && code < 0xdc00;
         high = isSplit ? stringSlice(text, text.length - 1) : '';
         const whole = isSplit ? stringSlice(text, 0, text.length - 1) : text;
-        if (whole !== '') controller.enqueue(new Uint8Array(natives.utf8Encode(whole)));
+        if (whole !== '') enqueue(it, whole);
       },
-      flush: controller => {
-        if (high !== '') controller.enqueue(new Uint8Array(natives.utf8Encode(high)));
+      flush(it) {
+        if (high !== '') enqueue(it, high);
       },
     });
   }
 
   get encoding() {
-    this.#transformer;
+    this.#transform;
     return 'utf-8';
   }
 
   get readable() {
-    return this.#transformer.readable;
+    return use('transform').readableOf(this.#transform);
   }
 
   get writable() {
-    return this.#transformer.writable;
+    return use('transform').writableOf(this.#transform);
   }
 }
 
