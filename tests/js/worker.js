@@ -77,5 +77,11 @@ function prepare(base, realm, imports) {
       Reflect.construct(target, [resolved(input), ...rest], it),
   });
   PlainRequest.prototype.constructor = Request;
+  const redirect = Response.redirect;
+  Response.redirect = {
+    redirect(url, ...rest) {
+      return redirect(...(arguments.length === 0 ? [] : [resolved(url), ...rest]));
+    },
+  }.redirect;
   return Promise.withResolvers();
 }

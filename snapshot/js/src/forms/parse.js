@@ -1,122 +1,126 @@
 // multipart/form-data as entries (https://andreubotella.github.io/multipart-form-data/#parsing).
 
-import { essenceOf, parameterOf } from '../mime.js';
+import { isToken } from '../headers/token.js';
+import { extractType, parameterOf, parseType, serializeType, trimmed } from '../mime.js';
 import {
+  stringIncludes,
   stringIndexOf,
   stringSlice,
   stringToLowerCase,
-  stringTrim,
-  stringCharCodeAt,
   TypeError,
   typedArrayByteLength,
   typedArraySlice,
   typedArraySubarray,
+  Uint8Array,
 } from '../primordials.js';
 
 const { natives, use } = core;
+
+const LINE_END = 0x0d0a;
 
 function fail(why) {
   return new TypeError(`formData: the body is no multipart/form-data: ${why}`);
 }
 
 /** Where `wanted` is in `bytes` from `start` on, or -1. */
-function find(bytes, size, wanted, start) {
-  const length = wanted.length;
-  for (let i = start; i + length <= size; i++) {
-    let j = 0;
-    while (j < length && bytes[i + j] === stringCharCodeAt(wanted, j)) j += 1;
-    if (j === length) return i;
-  }
+function find(bytes, wanted, start) {
+  const last = typedArrayByteLength(bytes) - typedArrayByteLength(wanted);
+  for (let i = start; i <= last; i++) if (startsWith(bytes, wanted, i)) return i;
   return -1;
 }
 
 function startsWith(bytes, wanted, at) {
-  for (let j = 0; j < wanted.length; j++) {
-    if (bytes[at + j] !== stringCharCodeAt(wanted, j)) return false;
-  }
+  const size = typedArrayByteLength(wanted);
+  for (let i = 0; i < size; i++) if (bytes[at + i] !== wanted[i]) return false;
   return true;
 }
+
+const endsLine = (bytes, at) => bytes[at] * 256 + bytes[at + 1] === LINE_END;
+
+const isDash = (bytes, at) => bytes[at] === 45 && bytes[at + 1] === 45;
+
+const bytesOf = text => new Uint8Array(natives.utf8Encode(text));
 
 function textOf(bytes, start, end) {
   return natives.utf8Decode(typedArraySubarray(bytes, start, end));
 }
 
-/** Undoes what encoders do to quotes and line breaks in a name. */
-function unescaped(text) {
-  let result = '';
-  for (let i = 0; i < text.length; i++) {
-    const code = text[i] === '%' ? stringSlice(text, i + 1, i + 3) : '';
-    if (code === '22') result += '"';
-    else if (code === '0A' || code === '0a') result += '\n';
-    else if (code === '0D' || code === '0d') result += '\r';
-    else {
-      result += text[i];
-      continue;
-    }
-    i += 2;
-  }
-  return result;
+function afterPadding(bytes, start) {
+  let at = start;
+  while (bytes[at] === 32 || bytes[at] === 9) at += 1;
+  return at;
 }
 
 /** Calls `add` with each entry, `{name, value}`; files are made into File objects. */
 export function parseMultipart(bytes, boundary, add) {
   const size = typedArrayByteLength(bytes);
-  const delimiter = `--${boundary}`;
-  let position = find(bytes, size, delimiter, 0);
-  if (position === -1) throw fail('its boundary is not in it');
+  const delimiter = bytesOf(`--${boundary}`);
+  const next = bytesOf(`\r\n--${boundary}`);
+  const blank = bytesOf('\r\n\r\n');
+  if (boundary === '' || !startsWith(bytes, delimiter, 0)) {
+    throw fail('it does not begin with its boundary');
+  }
+  let at = typedArrayByteLength(delimiter);
   for (;;) {
-    position += delimiter.length;
-    if (startsWith(bytes, '--', position)) return;
-    while (bytes[position] === 32 || bytes[position] === 9) position += 1;
-    if (!startsWith(bytes, '\r\n', position)) throw fail('a boundary does not end its line');
-    position += 2;
-    const end = startsWith(bytes, '\r\n', position)
-      ? position
-      : find(bytes, size, '\r\n\r\n', position);
+    const isLast = isDash(bytes, at);
+    at = afterPadding(bytes, isLast ? at + 2 : at);
+    if (isLast && (at === size || endsLine(bytes, at))) return;
+    if (isLast || !endsLine(bytes, at)) throw fail('a boundary does not end its line');
+    const end = find(bytes, blank, at);
     if (end === -1) throw fail('a part has no end of its headers');
-    const headers = parseHeaders(textOf(bytes, position, end));
-    const start = end === position ? end + 2 : end + 4;
-    const stop = find(bytes, size, `\r\n${delimiter}`, start);
+    const headers = parseHeaders(end === at ? '' : textOf(bytes, at + 2, end));
+    const start = end + 4;
+    // The line end of what is empty is that of the headers.
+    const stop = find(bytes, next, start - 2);
     if (stop === -1) throw fail('its last part has no end');
     if (headers.name === undefined) throw fail('a part has no name');
     add(entryOf(headers, bytes, start, stop));
-    position = stop + 2;
+    at = stop + typedArrayByteLength(next);
   }
 }
 
 function parseHeaders(text) {
-  const headers = { name: undefined, filename: undefined, type: '' };
+  const headers = { __proto__: null, name: undefined, filename: undefined, type: 'text/plain' };
   let start = 0;
   while (start < text.length) {
     let end = stringIndexOf(text, '\r\n', start);
     if (end === -1) end = text.length;
-    const line = stringSlice(text, start, end);
-    const colon = stringIndexOf(line, ':');
-    if (colon === -1) throw fail('a header has no colon');
-    const key = stringToLowerCase(stringTrim(stringSlice(line, 0, colon)));
-    const value = stringTrim(stringSlice(line, colon + 1));
-    if (key === 'content-disposition' && essenceOf(value) === 'form-data') {
-      const name = dispositionParameter(value, 'name');
-      const filename = dispositionParameter(value, 'filename');
-      if (name !== undefined) headers.name = unescaped(name);
-      if (filename !== undefined) headers.filename = unescaped(filename);
-    } else if (key === 'content-type') {
-      headers.type = value;
-    }
+    readHeader(stringSlice(text, start, end), headers);
     start = end + 2;
   }
   return headers;
 }
 
-/** Unlike a content type's, an empty parameter counts. */
-function dispositionParameter(value, name) {
-  const found = parameterOf(value, name);
-  if (found !== undefined) return found;
-  return stringIndexOf(value, `${name}=""`) === -1 ? undefined : '';
+function readHeader(line, headers) {
+  const isBroken = stringIncludes(line, '\0') || stringIncludes(line, '\r');
+  if (isBroken || stringIncludes(line, '\n'))
+    throw fail('a header has a character that can not be');
+  const colon = stringIndexOf(line, ':');
+  const key = stringToLowerCase(trimmed(stringSlice(line, 0, colon === -1 ? 0 : colon)));
+  if (!isToken(key)) throw fail('a header has no name');
+  const value = trimmed(stringSlice(line, colon + 1));
+  if (key === 'content-type') {
+    const type = extractType(value);
+    headers.type = type === null ? '' : serializeType(type);
+  } else if (key === 'content-disposition') {
+    readDisposition(value, headers);
+  }
+}
+
+/** It is written as a type is, but that its parameters may have any character. */
+function readDisposition(value, headers) {
+  const end = stringIndexOf(value, ';');
+  if (end === -1 || stringToLowerCase(trimmed(stringSlice(value, 0, end))) !== 'form-data') return;
+  const found = parseType(`form/data${stringSlice(value, end)}`, true);
+  headers.name = parameterOf(found, 'name');
+  headers.filename = parameterOf(found, 'filename');
 }
 
 function entryOf({ name, filename, type }, bytes, start, stop) {
-  if (filename === undefined) return { name, value: textOf(bytes, start, stop) };
-  const content = typedArraySlice(bytes, start, stop);
-  return { name, value: use('blob').fileFromBytes(content, type || 'text/plain', filename) };
+  if (filename === undefined) {
+    return { name, value: stop < start ? '' : textOf(bytes, start, stop) };
+  }
+  const content = typedArraySlice(bytes, start, stop < start ? start : stop);
+  // When it was changed is not told.
+  return { name, value: use('blob').fileFromBytes(content, type, filename, 0) };
 }

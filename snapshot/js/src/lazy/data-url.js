@@ -1,5 +1,6 @@
 // URLs that name their own content: `data:` (https://fetch.spec.whatwg.org/#data-urls) and `blob:`.
 
+import { parseType, serializeType, trimmed } from '../mime.js';
 import {
   fromCharCode,
   Map,
@@ -10,8 +11,6 @@ import {
   stringCharCodeAt,
   stringIndexOf,
   stringSlice,
-  stringToLowerCase,
-  stringTrim,
   TypeError,
   typedArrayLength,
   typedArraySlice,
@@ -89,7 +88,7 @@ export function fetchData({ url }) {
   const text = stringSlice(use('url').withoutFragment(url), 5);
   const comma = stringIndexOf(text, ',');
   if (comma === -1) throw new TypeError('fetch: the data: URL has no comma');
-  let type = stringTrim(stringSlice(text, 0, comma));
+  let type = trimmed(stringSlice(text, 0, comma));
   let bytes = percentDecoded(stringSlice(text, comma + 1));
   const base64 = regExpExec(/; *base64$/i, type);
   if (base64 !== null) {
@@ -97,13 +96,6 @@ export function fetchData({ url }) {
     type = stringSlice(type, 0, base64.index);
   }
   if (stringCharCodeAt(type, 0) === 59) type = `text/plain${type}`;
-  const isType = regExpExec(/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+(?:;.*)?$/, type) !== null;
-  return respond(url, bytes, isType ? lowered(type) : 'text/plain;charset=US-ASCII');
-}
-
-/** Type and subtype in lower case; parameters as they are. */
-function lowered(type) {
-  const end = stringIndexOf(type, ';');
-  if (end === -1) return stringToLowerCase(type);
-  return stringToLowerCase(stringSlice(type, 0, end)) + stringSlice(type, end);
+  const found = parseType(type);
+  return respond(url, bytes, found === null ? 'text/plain;charset=US-ASCII' : serializeType(found));
 }

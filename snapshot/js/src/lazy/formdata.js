@@ -4,7 +4,7 @@ import { encodeMultipart } from '../forms/encode.js';
 import { parseMultipart } from '../forms/parse.js';
 import { brandInterface } from '../interface.js';
 import { append, makeList } from '../list.js';
-import { essenceOf, parameterOf } from '../mime.js';
+import { extractType, parameterOf } from '../mime.js';
 import { defineIterator, KEY, makePairIteration, PAIR, VALUE } from '../pair-iterator.js';
 import { TypeError } from '../primordials.js';
 import { isObject, requireArguments, usvString } from '../webidl.js';
@@ -135,9 +135,10 @@ export function encode(form) {
 export function parse(bytes, type) {
   const form = new FormData();
   const entries = entriesOf(form);
-  const essence = essenceOf(type);
+  const found = extractType(type);
+  const essence = found?.essence ?? '';
   if (essence === 'multipart/form-data') {
-    const boundary = parameterOf(type, 'boundary');
+    const boundary = parameterOf(found, 'boundary');
     if (boundary === undefined) throw new TypeError('formData: the content type has no boundary');
     parseMultipart(bytes, boundary, entry => {
       entries[entries.length] = entry;
