@@ -6,6 +6,7 @@ Five fields (minute, hour, day of month, month, day of week), or six with the se
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _MAX_CHARACTERS: Final = 255
 """What ``crons.value`` holds."""
+_SECOND: Final = re.compile(r"[0-5]?[0-9]")
 _NICKNAMES: Final = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
@@ -33,12 +35,19 @@ _NICKNAMES: Final = {
 class Cron:
     """An expression in a time zone. Instants in and out are aware; those out are in UTC, on whole seconds."""
 
-    __slots__ = ("_fields", "_zone", "text")
+    __slots__ = ("_fields", "_shift", "_zone", "text")
 
     def __init__(self, text: str, fields: str, zone: ZoneInfo | None) -> None:
         self.text = text
         self._fields = fields
         self._zone = zone
+        self._shift = timedelta()
+        seconds, _, rest = fields.partition(" ")
+        if _SECOND.fullmatch(seconds) and len(rest.split()) == 5:
+            # A run at a fixed time comes once on the days on which clocks change, with its seconds as without; CronSim sees to that
+            # only where there are five fields.
+            self._fields = rest
+            self._shift = timedelta(seconds=int(seconds))
 
     def after(self, instant: datetime) -> datetime | None:
         """Return the first instant after this one; None when there is none within 50 years."""
@@ -52,9 +61,9 @@ class Cron:
 
     def _walk(self, instant: datetime, *, reverse: bool = False) -> Iterator[datetime]:
         # Without a zone of its own the calendar has no gaps, which is faster to walk.
-        local = instant.astimezone(self._zone or UTC)
+        local = (instant - self._shift).astimezone(self._zone or UTC)
         for found in CronSim(self._fields, local, reverse=reverse):
-            yield found.astimezone(UTC)
+            yield found.astimezone(UTC) + self._shift
 
 
 def parse_cron(text: str, timezone: str = "UTC") -> Cron:
@@ -68,7 +77,7 @@ def parse_cron(text: str, timezone: str = "UTC") -> Cron:
     """
     if len(text) > _MAX_CHARACTERS:
         raise CronError(text, f"it has more than {_MAX_CHARACTERS} characters")
-    fields = _NICKNAMES.get(text.strip().lower(), text)
+    fields = " ".join(_NICKNAMES.get(text.strip().lower(), text).split())
     if len(fields.split()) not in {5, 6}:
         reason = (
             "it needs five fields (minute hour day month weekday), or six with the seconds first"

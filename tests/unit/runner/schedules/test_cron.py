@@ -80,8 +80,28 @@ def test_a_time_zone_means_local_times() -> None:
     assert berlin.after(at("2026-03-29T00:00:00")) == at("2026-03-29T07:30:00")
 
 
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30 2 * * *", 0), ("0 30 2 * * *", 0), ("15 30 2 * * *", 15)]
+)
+def test_a_fixed_time_comes_once_on_the_days_on_which_clocks_change(
+    text: str, seconds: int
+) -> None:
+    """In March there is no 2:30 in Berlin: it comes at 3:00; in October there are two: the first counts."""
+    berlin = parse_cron(text, "Europe/Berlin")
+    shift = timedelta(seconds=seconds)
+    march = berlin.after(at("2026-03-28T12:00:00"))
+    assert march == at("2026-03-29T01:00:00") + shift
+    assert berlin.after(march) == at("2026-03-30T00:30:00") + shift
+    october = berlin.after(at("2026-10-24T12:00:00"))
+    assert october == at("2026-10-25T00:30:00") + shift
+    assert berlin.after(october) == at("2026-10-26T01:30:00") + shift
+    assert berlin.until(at("2026-10-25T12:00:00")) == october
+
+
 @given(
-    st.sampled_from(["30 2 * * *", "*/20 * * * *", "15 2,3 * * *", "*/30 30 2 * * *"]),
+    st.sampled_from(
+        ["30 2 * * *", "7 30 2 * * *", "*/20 * * * *", "15 2,3 * * *", "*/30 30 2 * * *"]
+    ),
     st.integers(0, 10 * 3600).map(
         lambda seconds: at("2026-10-24T20:00:00") + timedelta(seconds=seconds)
     ),
