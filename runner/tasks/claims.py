@@ -331,6 +331,8 @@ class Settlements:
         else:
             final, after_s, again = outcome.final, outcome.retry_after_s, outcome.retry_at
         allowed = task.max_attempts
+        if allowed is None and isinstance(outcome, Failed):
+            allowed = outcome.max_attempts
         if allowed is None:
             allowed = 1 if task.kind == "script" and isinstance(outcome, Failed) else MAX_ATTEMPTS
         if final or task.attempts >= allowed:

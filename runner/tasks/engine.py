@@ -33,7 +33,7 @@ from runner.tasks.lines import Lines
 from runner.tasks.rules import Rules
 from runner.tasks.schedules import TaskSchedules
 from runner.tasks.table import CLEAN_BATCH, Stats, TaskFilter, TaskTable
-from runner.tasks.task import Enqueued, NewTask, Status, Task
+from runner.tasks.task import Enqueued, NewTask, Status, Task, TaskPlace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -105,9 +105,13 @@ class TaskEngine:
         return found
 
     async def leaf(
-        self, which: TaskFilter | None = None, *, before: Task | None = None, most: int = 100
+        self,
+        which: TaskFilter | None = None,
+        *,
+        before: Task | TaskPlace | None = None,
+        most: int = 100,
     ) -> list[Task]:
-        """Return tasks, the newest first; ``before`` is the last one of the page before."""
+        """Return tasks, the newest first; ``before`` is the last one of the page before, or where it stood."""
         return await self._table.leaf(which or TaskFilter(), before=before, most=most)
 
     async def stats(self, tenant: UUID | None = None, queue: str | None = None) -> Stats:
@@ -171,6 +175,10 @@ class TaskEngine:
             deleted += batch
             if batch < CLEAN_BATCH:
                 return deleted
+
+    async def count_ended(self, status: Status, older_s: float, tenant: UUID | None = None) -> int:
+        """Return how many tasks ``clean`` would delete."""
+        return await self._table.count_ended(status, older_s, tenant, self.now())
 
     async def wait(self, task: UUID, tenant: UUID | None = None, *, timeout_s: float) -> Task:
         """Wait until a task has ended; return it, ended or not when the time is over.

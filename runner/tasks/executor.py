@@ -172,7 +172,8 @@ class Executor(Duty):
             return self._options.poll_s
         asked = min(free, self._options.batch)
         claimed = 0
-        if self._ruled and self._ruled_due and not self._typed:
+        by_rules = self._ruled and self._ruled_due and not self._typed
+        if by_rules:
             claimed = await self._claim_ruled(max(1, asked // 2))
         if claimed < asked:
             claimed += await self._claim(asked - claimed)
@@ -181,7 +182,10 @@ class Executor(Duty):
             return 0.0
         self._looked_at = now
         self._due_in_s, self._ruled = await self._claimer.look(self._engine.now())
-        if claimed and (claimed == asked or self._ruled):
+        if claimed == asked:
+            return 0.0
+        if self._ruled and not self._typed and (claimed or not by_rules):
+            self._ruled_due = True
             return 0.0
         return self._idle_s()
 

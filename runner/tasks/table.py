@@ -14,7 +14,7 @@ from runner.errors import NotFoundError
 from runner.tasks.errors import TaskStateError
 from runner.tasks.globs import like_pattern
 from runner.tasks.policy import RetryPolicy
-from runner.tasks.task import AttemptError, Status, Task
+from runner.tasks.task import AttemptError, Status, Task, TaskPlace
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,7 +59,9 @@ class TaskTable:
             row = await line.first("get", id=task, tenant=tenant)
         return None if row is None else read_task(row)
 
-    async def leaf(self, which: TaskFilter, *, before: Task | None, most: int) -> list[Task]:
+    async def leaf(
+        self, which: TaskFilter, *, before: Task | TaskPlace | None, most: int
+    ) -> list[Task]:
         async with self._lines.lend() as line:
             rows = await line.rows(
                 "leaf",
@@ -165,6 +167,16 @@ class TaskTable:
             return await line.run(
                 "clean", status=status, older_s=older_s, tenant=tenant, most=_CLEAN_BATCH, now=now
             )
+
+    async def count_ended(
+        self, status: Status, older_s: float, tenant: UUID | None, now: datetime | None
+    ) -> int:
+        async with self._lines.lend() as line:
+            row = await line.first(
+                "count_ended", status=status, older_s=older_s, tenant=tenant, now=now
+            )
+        assert row is not None
+        return int(row[0])
 
 
 CLEAN_BATCH: Final = _CLEAN_BATCH

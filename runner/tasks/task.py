@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
@@ -105,6 +105,13 @@ class ClaimedTask(msgspec.Struct, frozen=True, gc=False):
     started_at: datetime
 
 
+class TaskPlace(NamedTuple):
+    """Where a task stands among all: tasks are leafed through from place to place."""
+
+    created_at: datetime
+    id: UUID
+
+
 class AttemptError(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One attempt that went wrong, as ``errors`` keeps it."""
 
@@ -166,6 +173,8 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     retry_after_s: float | None = None
     """Instead of what the retry policy says."""
     retry_at: datetime | None = None
+    max_attempts: int | None = None
+    """The handler's word, for tasks that say nothing, nor their queues."""
 
 
 class Released(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -64,7 +64,8 @@ class OutcomeWriter:
 
     def add(self, lease: Lease, outcome: Outcome, duration_s: float) -> None:
         self._hand.unwritten[lease.task.lease_id] = lease
-        if self.rides and isinstance(outcome, Completed) and len(self._riders) < _MOST_RIDERS:
+        few = self.rides and len(self._riders) < _MOST_RIDERS
+        if few and isinstance(outcome, Completed) and not lease.ruled:
             rider = self._engine.settlements.rider(lease.task, outcome)
             if rider is not None:
                 self._riders.append((rider, lease, duration_s))
