@@ -271,10 +271,10 @@ class FrameReader(Generic[M]):
 
     def __init__(self, messages: object) -> None:
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(messages)
-        self._waiting: list[bytes] = []
-        """The beginning of a message, in the pieces that came: joined once, however long it is."""
-        self._missing = 0
-        """Bytes that it lacks at least."""
+        self._tail = bytearray()
+        """The beginning of a message. It grows in place: a long one comes in a thousand pieces."""
+        self._needed = 0
+        """How long it has to be before it is worth a look."""
 
     def feed(self, data: bytes) -> list[M]:
         """Return the messages completed by ``data``, in order.
@@ -285,15 +285,14 @@ class FrameReader(Generic[M]):
             A frame is too long, or is no message of this direction. The connection can not be used further.
 
         """
-        if self._waiting:
-            self._waiting.append(data)
-            self._missing -= len(data)
-            if self._missing > 0:
+        if self._tail:
+            self._tail += data
+            if len(self._tail) < self._needed:
                 return []
-            data = b"".join(self._waiting)
+            data = bytes(self._tail)
         messages: list[M] = []
         start, end = 0, len(data)
-        self._missing = 4
+        self._needed = 4
         while end - start >= 4:
             length = int.from_bytes(data[start : start + 4], "little")
             if length > MAX_FRAME_BYTES:
@@ -301,7 +300,7 @@ class FrameReader(Generic[M]):
                     f"a frame of {length} bytes is announced; {MAX_FRAME_BYTES} is the largest allowed"
                 )
             if end - start - 4 < length:
-                self._missing = 4 + length
+                self._needed = 4 + length
                 break
             body = memoryview(data)[start + 4 : start + 4 + length]
             try:
@@ -311,7 +310,6 @@ class FrameReader(Generic[M]):
                     f"a frame of {length} bytes is no known message: {error}"
                 ) from error
             start += 4 + length
-            self._missing = 4
-        self._missing -= end - start
-        self._waiting = [data[start:] if start else data] if end > start else []
+        if self._tail or start < end:
+            self._tail = bytearray(memoryview(data)[start:])
         return messages

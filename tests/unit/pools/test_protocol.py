@@ -72,3 +72,22 @@ def test_a_frame_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) ->
 def test_an_outcome_without_details_is_small() -> None:
     """The frame of a plain end has no names in it."""
     assert len(msgspec.msgpack.encode(Turn(1, b"", [], Outcome(OutcomeKind.OK)))) < 20
+
+
+def test_a_long_message_is_looked_at_when_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many pieces it comes in: it is put together once, and the next one follows."""
+    long, short = Deliver(1, b"[]", [b"x" * 1_000_000]), Forget("key")
+    data = encode_frame(long) + encode_frame(short)
+    reader: FrameReader[ToLane] = FrameReader(ToLane)
+    looks: list[int] = []
+
+    def look(tail: bytearray) -> bytes:
+        looks.append(len(tail))
+        return bytes(tail)
+
+    monkeypatch.setattr(protocol, "bytes", look, raising=False)
+    found: list[ToLane] = []
+    for start in range(0, len(data), 1000):
+        found += reader.feed(data[start : start + 1000])
+    assert found == [long, short]
+    assert len(looks) <= 2
