@@ -41,7 +41,7 @@ class KvStore:
 
     async def delete(self, namespace: str, key: str) -> bool:
         """Tell whether there was a value."""
-        rows = await self._run("delete_kv", {"namespace": namespace, "key": key})
+        rows = await self._run("delete_kv_value", {"namespace": namespace, "key": key})
         return bool(rows and rows[0][0])
 
     async def keys(

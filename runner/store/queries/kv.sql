@@ -14,7 +14,7 @@ VALUES (
 )
 ON CONFLICT (namespace_id, key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at;
 
--- name: delete_kv
+-- name: delete_kv_value
 DELETE FROM kv_data
 WHERE namespace_id = %(namespace)s::uuid AND key = %(key)s::text
 RETURNING expires_at IS NULL OR expires_at > now();
