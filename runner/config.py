@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mode: Mode = Mode.PINNED
     lanes: int = 1
     hosts: int = 1
+    processes: int = 1
+    """Runner processes of one ``serve``, which share lanes, hosts and places in the queue."""
     max_queued: int = 10
     worker_wait_timeout_ms: int = 10_000
     isolate_pool_size: int = 1000
@@ -101,6 +103,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The content of a credentials file, however it was given."""
     secrets_keys: tuple[SecretKey, ...] = ()
     """The first seals."""
+    job_concurrency: int = 5
+    """Tasks at once, of one executor."""
+    job_timeout_ms: int = 300_000
+    """Of tasks that say nothing, nor their queues or handlers."""
+    task_table: str = "ow_tasks"
+    """Of ``db-listen``."""
     otlp_endpoint: str = ""
     """The base of a collector's OTLP/HTTP addresses; empty: no telemetry leaves the runner."""
     otlp_service_name: str = "openworkers-runner"
@@ -203,6 +211,7 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("V8_EXECUTE", "mode", _mode),
     ("WORKER_POOL_SIZE", "lanes", _whole(1, 1024)),
     ("ISOLATE_HOSTS", "hosts", _whole(1, 1024)),
+    ("RUNNER_PROCESSES", "processes", _whole(1, 256)),
     ("MAX_QUEUED_WORKERS", "max_queued", _whole(1)),
     ("WORKER_WAIT_TIMEOUT_MS", "worker_wait_timeout_ms", _whole(0)),
     ("ISOLATE_POOL_SIZE", "isolate_pool_size", _whole(1)),
@@ -240,6 +249,9 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("NATS_SERVERS", "nats_servers", parse_nats_servers),
     ("NATS_CREDENTIALS", "nats_credentials", parse_nats_credentials),
     ("SECRETS_KEY", "secrets_keys", parse_secrets_key),
+    ("JOB_CONCURRENCY", "job_concurrency", _whole(0, 10_000)),
+    ("JOB_TIMEOUT", "job_timeout_ms", _whole(1, (1 << 31) - 1)),
+    ("TASK_TABLE", "task_table", _text),
     ("OTLP_ENDPOINT", "otlp_endpoint", parse_otlp_endpoint),
     ("OTLP_SERVICE_NAME", "otlp_service_name", parse_service_name),
     ("OTLP_HEADERS", "otlp_headers", parse_otlp_headers),
@@ -345,7 +357,14 @@ def _derive(values: dict[str, Any], variables: Mapping[str, str]) -> None:
     """Fill what depends on other settings or on the machine."""
     lanes = values.setdefault("lanes", len(os.sched_getaffinity(0)))
     pooled = values.get("mode") is Mode.POOLED
-    hosts = values.setdefault("hosts", 1 if pooled else lanes)
+    processes = values.get("processes", 1)
+    hosts = values.setdefault("hosts", processes if pooled else lanes)
+    if processes > min(lanes, hosts):
+        raise ConfigError(
+            "RUNNER_PROCESSES",
+            str(processes),
+            f"each needs a lane and a host, and WORKER_POOL_SIZE={lanes} and ISOLATE_HOSTS={hosts} are all there are",
+        )
     if hosts > lanes:
         raise ConfigError(
             "ISOLATE_HOSTS",

@@ -11,6 +11,7 @@ import signal
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Coroutine
 
 _ENDING: Final = (signal.SIGTERM, signal.SIGINT)
@@ -54,9 +55,18 @@ class Signals:
             await asyncio.wait([doing])
         return done
 
+    def follow(self, line: socket.socket) -> None:
+        """Take the other side's end for a signal, too."""
+        asyncio.get_running_loop().add_reader(line, self._hear, line)
+
     def ask(self) -> None:
         """Ask the runner to end, as a signal does; the first signal after it is no second one."""
         self._asked.set()
+
+    def _hear(self, line: socket.socket) -> None:
+        if not line.recv(1):
+            asyncio.get_running_loop().remove_reader(line)
+            self._take(signal.SIGHUP)
 
     def _take(self, number: int) -> None:
         if self._signalled:

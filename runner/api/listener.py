@@ -17,8 +17,10 @@ from runner.ingress.server import HttpServer, bind
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Self
+
+    from starlette.types import ASGIApp
 
     from runner.api.endpoint import Endpoint
 
@@ -28,12 +30,15 @@ _FINISH_S = 1.0
 class ControlListener:
     """Serves endpoints on a listening socket. ``async with`` opens it, with the probes alone."""
 
-    def __init__(self, sock: socket.socket, token: str) -> None:
+    def __init__(
+        self, sock: socket.socket, token: str, front: Callable[[ASGIApp], ASGIApp] | None = None
+    ) -> None:
+        """``front`` makes of an application one that answers some requests itself."""
         self.address = Address(*sock.getsockname()[:2])
         self.token = token
         self.probes = Probes()
         self._app = Application(Guard(token, self.address.host), self.probes.endpoints())
-        self._server = HttpServer(self._app, sock)
+        self._server = HttpServer(front(self._app) if front else self._app, sock)
 
     @property
     def url(self) -> str:

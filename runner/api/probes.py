@@ -61,6 +61,10 @@ class Probes:
         self._lanes, self._draining, self._checks = lanes, draining, checks
 
     @property
+    def has_started(self) -> bool:
+        return self._lanes is not None
+
+    @property
     def state(self) -> State:
         if self._draining():
             return "draining"

@@ -14,6 +14,8 @@ from runner.cli.exits import Exit, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from runner.processes.handover import Handover
+
 
 _OF_STATUS: Final = {
     0: Exit.UNAVAILABLE,
@@ -134,6 +136,15 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _handover(text: str) -> Handover:
+    from runner.processes.handover import take_over
+
+    try:
+        return take_over(text)
+    except (ValueError, OSError):
+        raise argparse.ArgumentTypeError("set RUNNER_PROCESSES instead") from None
+
+
 def _run(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "script", metavar="SCRIPT", type=Path, help="JavaScript or TypeScript with a task handler"
@@ -182,6 +193,8 @@ def _gateway(command: argparse.ArgumentParser) -> None:
 
 
 def _serve(command: argparse.ArgumentParser) -> None:
+    # Of one of RUNNER_PROCESSES, from its supervisor.
+    command.add_argument("--process", type=_handover, default=None, help=argparse.SUPPRESS)
     command.epilog = "Settings come from the environment and from a .env file in this folder; isolane doctor shows them."
 
 
@@ -245,6 +258,8 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "routes": ("paths of projects that lead to workers", _of_module("routes")),
     "tail": ("follow the console of a worker", _of_module("tail")),
     "schedules": ("workers that are called at times", _of_module("schedules")),
+    "tasks": ("what workers and scripts have to do, in the durable queue", _of_module("tasks")),
+    "queues": ("queues of tasks: pause them, limit them", _of_module("queues")),
     "tenants": ("who owns workers, and how many they may have", _of_module("tenants")),
     "migrate": ("bring the database to the schema of this version", _migrate),
     "snapshot": ("build the V8 startup snapshot", _snapshot),

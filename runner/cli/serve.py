@@ -19,9 +19,11 @@ from runner.service_settings import without_password
 
 if TYPE_CHECKING:
     import argparse
+    import socket
 
     from runner.cli.json_journal import RunnerJournal
     from runner.config import Settings
+    from runner.processes.handover import Handover
 
 
 def main(options: argparse.Namespace) -> int:
@@ -40,14 +42,23 @@ def main(options: argparse.Namespace) -> int:
                 f"serve needs {variable}: set it to {example}; isolane dev brings servers along"
             )
     configure_logging(settings)
+    if options.process is not None:
+        handed: Handover = options.process
+        return uvloop.run(_serve(settings, Sockets(handed.http, handed.control), handed.line))
+    if settings.processes > 1:
+        from runner.cli.serve_processes import serve_processes
+
+        return serve_processes(settings)
     with bind(settings.http_addr) as http, bind(settings.control_addr) as control:
         return uvloop.run(_serve(settings, Sockets(http, control)))
 
 
-async def _serve(settings: Settings, sockets: Sockets) -> int:
-    """Serve until a signal comes, then drain."""
+async def _serve(settings: Settings, sockets: Sockets, line: socket.socket | None = None) -> int:
+    """Serve until a signal comes, or the supervisor at the other end of ``line`` is gone; then drain."""
     journal = open_journal(settings, sys.stdout)
     with Signals() as signals:
+        if line is not None:
+            signals.follow(line)
         service = Service(
             settings,
             journal,
@@ -59,7 +70,11 @@ async def _serve(settings: Settings, sockets: Sockets) -> int:
         try:
             if await signals.before(service.open()):
                 await service.accept(NoFrontPage())
-                _say_where(journal, service, sockets)
+                if line is None:
+                    _say_where(journal, service, sockets)
+                else:
+                    # The supervisor tells where all of them are.
+                    line.send(b"1")
                 await signals.wait()
                 await service.drain()
         finally:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Final, TextIO
 from pools.protocol import OutcomeKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from pools.protocol import Outcome
     from runner.deployments import Deployment
     from runner.events.context import EventContext
@@ -16,6 +18,24 @@ if TYPE_CHECKING:
 
 _COLOURS: Final = {"red": "31", "yellow": "33", "grey": "90", "bold": "1"}
 _OF_LEVEL: Final = {"ERROR": "red", "WARN": "yellow", "DEBUG": "grey", "TRACE": "grey"}
+
+
+# Several processes may write to one pipe: what is not longer than this comes out in one piece.
+_PIPE_BUF: Final = 4096
+_SURELY_WHOLE: Final = _PIPE_BUF // 4
+"""Characters, whatever they are."""
+
+
+def _in_whole_lines(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines in parts that a pipe takes in one piece, unless a line alone is longer."""
+    part, size = "", 0
+    for line in lines:
+        length = len(line.encode("utf-8", "surrogatepass")) + 1
+        if part and size + length > _PIPE_BUF:
+            yield part
+            part, size = "", 0
+        part, size = f"{part}{line}\n", size + length
+    yield part
 
 
 class LineWriter:
@@ -34,11 +54,13 @@ class LineWriter:
     def flush(self) -> None:
         if self._waiting:
             text = "\n".join([*self._waiting, ""])
+            parts = [text] if len(text) <= _SURELY_WHOLE else _in_whole_lines(self._waiting)
             self._waiting.clear()
             # Whoever read this may have left; the workers are served all the same.
             with contextlib.suppress(OSError):
-                self._out.write(text)
-                self._out.flush()
+                for part in parts:
+                    self._out.write(part)
+                    self._out.flush()
 
 
 class TerminalJournal(LineWriter):

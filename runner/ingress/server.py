@@ -18,6 +18,7 @@ from uvicorn.server import ServerState
 
 from runner.corked import Corked
 from runner.errors import AddressError
+from runner.sockets.messages import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,8 +32,10 @@ _ARRIVAL_S: Final = 0.1
 _BACKLOG: Final = 2048
 
 
-def bind(address: Address) -> socket.socket:
+def bind(address: Address, *, shared: bool = False) -> socket.socket:
     """Return a socket that listens, so that a taken port is known before anything else is started.
+
+    A ``shared`` one does not listen yet: the kernel gives connections in turn to those of an address that do.
 
     Raises
     ------
@@ -49,8 +52,11 @@ def bind(address: Address) -> socket.socket:
         raise AddressError(f"{address}", str(error), "give a host of this machine") from error
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind(target)
-        sock.listen(_BACKLOG)
+        if not shared:
+            sock.listen(_BACKLOG)
     except OSError as error:
         sock.close()
         advice = {
@@ -108,12 +114,20 @@ class _Protocol(HttpToolsProtocol):
 class HttpServer:
     """Serves an ASGI application on a listening socket."""
 
-    def __init__(self, app: Callable[..., Awaitable[None]], sock: socket.socket) -> None:
+    def __init__(
+        self,
+        app: Callable[..., Awaitable[None]],
+        sock: socket.socket,
+        *,
+        websockets: bool = False,
+    ) -> None:
         self._sock = sock
         self._config = Config(
             app,
             http="httptools",
-            ws="none",
+            ws="wsproto" if websockets else "none",
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,
             access_log=False,
