@@ -1,0 +1,392 @@
+"""The engine against a model of a few lines: whatever is done in whatever order, both have the same tasks in the same states."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from runner.tasks.claims import MAX_ATTEMPTS, Claimer, Wanted
+from runner.tasks.engine import TaskEngine, open_engine
+from runner.tasks.errors import TaskStateError
+from runner.tasks.policy import RetryPolicy
+from runner.tasks.task import ClaimedTask, Completed, Failed, NewTask, Outcome, Released
+from tests.integration.store.scheduling import HandClock
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from contextlib import AbstractAsyncContextManager
+    from datetime import datetime
+
+LEASE_S = 30
+DELAY_S = 10
+POLICY = RetryPolicy(kind="fixed", delay_ms=DELAY_S * 1000, jitter=0)
+TENANTS = [UUID(int=1), UUID(int=2)]
+QUEUES = ["default", "other"]
+
+
+@dataclass
+class Row:
+    """A task as it has to be."""
+
+    tenant: UUID
+    queue: str
+    key: str | None
+    priority: int
+    due: datetime
+    most: int | None
+    shared: str | None
+    status: str = "pending"
+    attempts: int = 0
+    lease: UUID | None = None
+    until: datetime | None = None
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def live(self) -> bool:
+        return self.status in {"pending", "running", "paused"}
+
+
+class TaskMachine(RuleBasedStateMachine):
+    """Two executors, two tenants, two queues; the clock stands still between steps."""
+
+    url = ""
+    claims: Any = Bundle("claims")
+    tasks: Any = Bundle("tasks")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+        self.clock = HandClock()
+        self.rows: dict[UUID, Row] = {}
+        self.paused_queues: set[str] = set()
+        self.paused_tenants: set[UUID] = set()
+        self.max_running: dict[str, int] = {}
+        self.committed: dict[UUID, int] = {}
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        return self.runner.run(work)
+
+    @initialize()
+    def begin(self) -> None:
+        self.opening: AbstractAsyncContextManager[TaskEngine] = open_engine(self.url, self.clock)
+        self.engine = self.do(self.opening.__aenter__())
+        self.do(self._truncate())
+        self.claimers = [
+            Claimer(self.engine.lines, Wanted(kinds=("script",)), name, LEASE_S)
+            for name in ("one", "two")
+        ]
+
+    async def _truncate(self) -> None:
+        async with self.engine.lines.lend() as line:
+            await line.connection.execute("TRUNCATE tasks, task_queues, task_tenants")
+
+    def teardown(self) -> None:
+        if hasattr(self, "opening"):
+            self.do(self.opening.__aexit__(None, None, None))
+        self.runner.close()
+
+    # --- doors ----------------------------------------------------------------------------------------------------
+
+    @rule(
+        target=tasks,
+        tenant=st.sampled_from(TENANTS),
+        queue=st.sampled_from(QUEUES),
+        key=st.sampled_from([None, None, "a", "b"]),
+        priority=st.integers(-1, 1),
+        delay=st.sampled_from([None, None, 5, 20]),
+        most=st.sampled_from([None, 1, 2]),
+        shared=st.sampled_from([None, None, "x"]),
+    )
+    def enqueue(
+        self,
+        tenant: UUID,
+        queue: str,
+        key: str | None,
+        priority: int,
+        delay: int | None,
+        most: int | None,
+        shared: str | None,
+    ) -> UUID:
+        from datetime import timedelta
+
+        at = None if delay is None else self.clock.now() + timedelta(seconds=delay)
+        task = NewTask(
+            kind="script", script="s", tenant=tenant, queue=queue, key=key, priority=priority, scheduled_at=at,
+            max_attempts=most, retry=POLICY, concurrency_key=shared,
+        )  # fmt: skip
+        got = self.do(self.engine.enqueue(task))
+        same = [
+            one for one, row in self.rows.items()
+            if key is not None and row.live and (row.tenant, row.key) == (tenant, key)
+        ]  # fmt: skip
+        assert got.created == (not same)
+        if same:
+            assert same == [got.id]
+        else:
+            due = at or self.clock.now()
+            self.rows[got.id] = Row(tenant, queue, key, priority, due, most, shared)
+        assert isinstance(got.id, UUID)
+        return got.id
+
+    def _step(self, verb: str, task: UUID, come_from: set[str]) -> bool:
+        """Take a step; return whether it was to be taken."""
+        row = self.rows[task]
+        work = getattr(self.engine, verb)(task)
+        if row.status in come_from:
+            self.do(work)
+            return True
+        with pytest.raises(TaskStateError):
+            self.do(work)
+        return False
+
+    @rule(task=tasks)
+    def cancel(self, task: UUID) -> None:
+        if self._step("cancel", task, {"pending", "paused", "running"}):
+            self.rows[task].status, self.rows[task].lease = "cancelled", None
+
+    @rule(task=tasks)
+    def pause(self, task: UUID) -> None:
+        if self._step("pause", task, {"pending"}):
+            self.rows[task].status = "paused"
+
+    @rule(task=tasks)
+    def resume(self, task: UUID) -> None:
+        if self._step("resume", task, {"paused"}):
+            self.rows[task].status = "pending"
+
+    @rule(task=tasks)
+    def retry(self, task: UUID) -> None:
+        row = self.rows[task]
+        if row.key and not row.live and any(
+            other.live and (other.tenant, other.key) == (row.tenant, row.key) for other in self.rows.values()
+        ):  # fmt: skip
+            return
+        if self._step("retry", task, {"failed", "cancelled"}):
+            row.status, row.due = "pending", self.clock.now()
+
+    @rule(queue=st.sampled_from(QUEUES))
+    def toggle_queue(self, queue: str) -> None:
+        if queue in self.paused_queues:
+            self.paused_queues.remove(queue)
+            self.do(self.engine.rules.resume_queue(queue))
+        else:
+            self.paused_queues.add(queue)
+            self.do(self.engine.rules.pause_queue(queue))
+
+    @rule(tenant=st.sampled_from(TENANTS))
+    def toggle_tenant(self, tenant: UUID) -> None:
+        if tenant in self.paused_tenants:
+            self.paused_tenants.remove(tenant)
+            self.do(self.engine.rules.resume_tenant(tenant))
+        else:
+            self.paused_tenants.add(tenant)
+            self.do(self.engine.rules.pause_tenant(tenant))
+
+    @rule(queue=st.sampled_from(QUEUES), most=st.sampled_from([None, 1, 2]))
+    def limit(self, queue: str, most: int | None) -> None:
+        from runner.tasks.rules import QueueRules
+
+        rules = QueueRules(queue=queue, max_running=most, paused=queue in self.paused_queues)
+        self.do(self.engine.rules.set_queue(rules))
+        self.max_running.pop(queue, None)
+        if most is not None:
+            self.max_running[queue] = most
+
+    @rule(seconds=st.sampled_from([1, 5, 10, 31]))
+    def pass_time(self, seconds: int) -> None:
+        self.clock.advance(seconds)
+
+    # --- executors ------------------------------------------------------------------------------------------------
+
+    def _startable(self, *, ruled: bool) -> dict[UUID, Row]:
+        return {
+            one: row
+            for one, row in self.rows.items()
+            if row.status == "pending"
+            and row.due <= self.clock.now()
+            and row.queue not in self.paused_queues
+            and row.tenant not in self.paused_tenants
+            and ruled == (row.shared is not None or row.queue in self.max_running)
+        }
+
+    def _running(self, **fields: Any) -> int:
+        return sum(
+            row.status == "running"
+            and all(getattr(row, name) == value for name, value in fields.items())
+            for row in self.rows.values()
+        )
+
+    def _note_claims(self, tasks: list[ClaimedTask]) -> None:
+        from datetime import timedelta
+
+        for task in tasks:
+            row = self.rows[task.id]
+            row.attempts += 1
+            assert task.attempts == row.attempts
+            row.status, row.lease = "running", task.lease_id
+            row.until = self.clock.now() + timedelta(seconds=LEASE_S)
+
+    @rule(target=claims, executor=st.sampled_from([0, 1]), most=st.integers(1, 4))
+    def claim(self, executor: int, most: int) -> Any:
+        could = self._startable(ruled=False)
+        tasks, _ = self.do(self.claimers[executor].claim(most, self.clock.now()))
+        assert {task.id for task in tasks} <= set(could)
+        # Whoever has something due has his turn, and all places are taken while there is anything.
+        flows = {(row.queue, row.tenant) for row in could.values()}
+        assert bool(tasks) == bool(could)
+        if len(flows) == 1:
+            assert len(tasks) == min(most, len(could))
+        for task in tasks:
+            row = could[task.id]
+            behind = [
+                other
+                for one, other in could.items()
+                if one not in {t.id for t in tasks}
+                and (other.queue, other.tenant) == (row.queue, row.tenant)
+            ]
+            assert all((-row.priority, row.due) <= (-other.priority, other.due) for other in behind)
+        self._note_claims(tasks)
+        return tasks
+
+    @rule(target=claims, executor=st.sampled_from([0, 1]), most=st.integers(1, 4))
+    def claim_ruled(self, executor: int, most: int) -> Any:
+        could = self._startable(ruled=True)
+        tasks = self.do(self.claimers[executor].claim_ruled(most, self.clock.now()))
+        assert {task.id for task in tasks} <= set(could)
+        room = [
+            one for one, row in could.items()
+            if self._running(queue=row.queue) < self.max_running.get(row.queue, 9999)
+            and (row.shared is None or not self._running(queue=row.queue, tenant=row.tenant, shared=row.shared))
+        ]  # fmt: skip
+        assert bool(tasks) == bool(room)
+        before = {queue: self._running(queue=queue) for queue in QUEUES}
+        self._note_claims(tasks)
+        for task in tasks:
+            row = self.rows[task.id]
+            assert self._running(queue=row.queue) <= max(
+                self.max_running.get(row.queue, 9999), before[row.queue]
+            )
+            if row.shared is not None:
+                assert self._running(queue=row.queue, tenant=row.tenant, shared=row.shared) == 1
+        return tasks
+
+    @rule(
+        tasks=consumes(claims),
+        ends=st.lists(
+            st.sampled_from(["ok", "fail", "final", "release", "twice", "forget"]),
+            min_size=4,
+            max_size=4,
+        ),
+    )
+    def settle(self, tasks: list[ClaimedTask], ends: list[str]) -> None:
+        """Maybe long after the lease was lost, maybe by who has lost it."""
+        outcomes: dict[str, Outcome] = {
+            "ok": Completed({"done": True}), "twice": Completed(), "fail": Failed(error="e"),
+            "final": Failed(error="f", final=True), "release": Released(),
+        }  # fmt: skip
+        pairs = [
+            (task, outcomes[end]) for task, end in zip(tasks, ends, strict=False) if end != "forget"
+        ]
+        settled = self.do(self.engine.settlements.settle(pairs, "x", self.clock.now()))
+        for (task, outcome), one in zip(pairs, settled, strict=True):
+            expected = self._expect(task, outcome)
+            assert one.status == expected
+        again = self.do(self.engine.settlements.settle(pairs, "x", self.clock.now()))
+        assert all(one.status is None for one in again)
+
+    def _expect(self, task: ClaimedTask, outcome: Outcome) -> str | None:
+        from datetime import timedelta
+
+        row = self.rows[task.id]
+        if row.lease != task.lease_id:
+            return None
+        row.lease = None
+        match outcome:
+            case Completed():
+                row.status = "completed"
+                self.committed[task.id] = self.committed.get(task.id, 0) + 1
+                assert self.committed[task.id] == 1
+            case Released():
+                row.status = "pending"
+                row.attempts -= 1
+            case Failed(error=error, final=final):
+                row.errors.append(error)
+                if final or row.attempts >= (row.most or 1):
+                    row.status = "failed"
+                else:
+                    row.status = "pending"
+                    row.due = self.clock.now() + timedelta(seconds=DELAY_S)
+        return row.status
+
+    @rule(tasks=claims)
+    def renew(self, tasks: list[ClaimedTask]) -> None:
+        from datetime import timedelta
+
+        held = self.do(self.engine.settlements.renew(tasks, LEASE_S, self.clock.now()))
+        mine = {task.lease_id for task in tasks if self.rows[task.id].lease == task.lease_id}
+        assert held == mine
+        for task in tasks:
+            if task.lease_id in mine:
+                self.rows[task.id].until = self.clock.now() + timedelta(seconds=LEASE_S)
+
+    @rule()
+    def rescue(self) -> None:
+        rescued = {
+            one.id: one.status for one in self.do(self.engine.rescue.rescue(100, self.clock.now()))
+        }
+        lost = {
+            one: row for one, row in self.rows.items()
+            if row.status == "running" and row.until is not None and row.until < self.clock.now()
+        }  # fmt: skip
+        assert set(rescued) == set(lost)
+        for one, row in lost.items():
+            row.status = "pending" if row.attempts < (row.most or MAX_ATTEMPTS) else "failed"
+            row.lease = None
+            row.errors.append("lost")
+            assert rescued[one] == row.status
+
+    # --- what always holds ----------------------------------------------------------------------------------------
+
+    @invariant()
+    def both_have_the_same(self) -> None:
+        if not hasattr(self, "engine"):
+            return
+        for task in self.do(self.engine.leaf(most=1000)):
+            row = self.rows[task.id]
+            assert (task.status, task.attempts) == (row.status, row.attempts)
+            assert len(task.errors) == len(row.errors)
+            assert (task.leased_until is not None) == (row.status == "running")
+            assert task.status.ended == (task.completed_at is not None)
+            if row.status == "pending":
+                assert task.scheduled_at == row.due
+        assert self.do(self.engine.stats()).total == len(self.rows)
+
+
+@pytest.mark.timeout(120)
+def test_the_engine_does_what_its_model_does(empty: str) -> None:
+    """Enqueueing, steering, claims, limits, outcomes late and twice, lost executors, in any order."""
+    machine = type("Machine", (TaskMachine,), {"url": empty})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=15,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
