@@ -28,6 +28,7 @@ from runner.records import (
     Log,
     Op,
     Result,
+    TaskSettings,
     Thrown,
     attachment_of,
     decode_records,
@@ -46,7 +47,9 @@ _MAX_INLINE_BYTES: Final = 1 << 20
 _MAX_OPS: Final = 1_000_000
 _LEVELS: Final = frozenset({"ERROR", "WARN", "INFO", "DEBUG", "TRACE"})
 
-Sidelined = Op | Abort | Chunk | End | Fail | Credit | Cancel | Log | Result | Error
+Sidelined = (
+    Op | Abort | Chunk | End | Fail | Credit | Cancel | Log | Result | TaskSettings | Error
+)
 """All records but the head, which is what most executions consist of."""
 
 _encode = msgspec.json.Encoder().encode
@@ -121,6 +124,7 @@ class Execution:
         "error",
         "number",
         "on_end",
+        "on_settings",
         "outcome",
         "result",
         "started",
@@ -159,6 +163,8 @@ class Execution:
         self.error: Thrown | None = None
         self.result: Result | None = None
         self.on_end: list[Callable[[Execution], None]] = []
+        self.on_settings: Callable[[msgspec.Raw], None] | None = None
+        """Told of what a task's handler says about itself."""
         self.started = self._loop.time()
         self.deadline: float | None = None
         """When the host counts as hanging, by the loop's clock."""
@@ -294,6 +300,9 @@ class Execution:
                     inbound.cancel()
             case Result():
                 self.result = record
+            case TaskSettings():
+                if self.on_settings is not None:
+                    self.on_settings(record.settings)
             case Error():
                 if self.deployment.secrets:
                     error = masked_error(record.error, self.deployment.secrets)

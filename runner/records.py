@@ -88,13 +88,21 @@ class Result(Record, frozen=True, tag="result"):
     data_text: str | None = None
 
 
+class TaskSettings(Record, frozen=True, tag="settings"):
+    """What the handler of a task says about itself; sent before it is called."""
+
+    settings: msgspec.Raw
+
+
 class Error(Record, frozen=True, tag="error"):
     error: Thrown
     kind: Literal["op_limit"] | None = None
     """What the outcome is going to be, if not exception."""
 
 
-AnyRecord = Head | Op | Abort | Chunk | End | Fail | Credit | Cancel | Log | Result | Error
+AnyRecord = (
+    Head | Op | Abort | Chunk | End | Fail | Credit | Cancel | Log | Result | TaskSettings | Error
+)
 
 _decoder: Final = msgspec.json.Decoder(list[AnyRecord])
 

@@ -29,6 +29,10 @@ class TaskEvent(
     task_id: str | None = None
     attempt: int | None = None
     max_attempts: int | None = None
+    max_attempts_given: bool = False
+    """The task or its queue says it: the handler's own number does not count."""
+    task_type: str | None = None
+    """Chooses the handler in the worker's ``tasks``."""
     key: str | None = None
     queue: str | None = None
     scheduled_time: int | None = None
@@ -50,6 +54,13 @@ class TaskResult(msgspec.Struct, frozen=True):
     success: bool
     data: msgspec.Raw = msgspec.Raw()
     error: Any = None
+    result: msgspec.Raw = msgspec.Raw()
+    """What the worker of the seed calls ``data``."""
+
+    @property
+    def value(self) -> msgspec.Raw | None:
+        """What is kept of a success; None for nothing."""
+        return self.data or self.result or None
 
     def failure(self) -> TaskFailure:
         """Return the error of a result without success, whatever the task put there."""

@@ -24,8 +24,16 @@ class ExecutionContext {
   /** Which task this is; undefined when the event is none. */
   get task() {
     if (event.type !== 'task') return undefined;
-    const { taskId, attempt, maxAttempts, key, queue, scheduledTime } = event;
-    return freeze({ id: taskId, attempt, maxAttempts, key, queue, scheduledTime });
+    const { taskId, taskType, attempt, maxAttempts, key, queue, scheduledTime } = event;
+    return freeze({
+      id: taskId,
+      type: taskType,
+      attempt,
+      maxAttempts,
+      key,
+      queue,
+      scheduledTime,
+    });
   }
 }
 

@@ -54,10 +54,17 @@ function argumentOf(type) {
 export function run(namespace) {
   const { type } = event;
   try {
-    const target = namespace.default;
+    let target = namespace.default;
     const isObject =
       (typeof target === 'object' && target !== null) || typeof target === 'function';
-    const handler = isObject ? target[type] : undefined;
+    let handler = isObject ? target[type] : undefined;
+    if (isObject && event.taskType !== undefined) {
+      const entry = use('tasks').entryOf(target, event);
+      if (entry !== undefined) {
+        target = entry;
+        handler = entry.handler;
+      }
+    }
     if (typeof handler === 'function') {
       settle(apply(handler, target, [argumentOf(type), environment(), makeContext()]));
     } else if (made.events === undefined || !use('listeners').start(type)) {
@@ -112,7 +119,7 @@ function sendResult(value) {
       typeof value === 'object' && value !== null && typeof value.success === 'boolean';
     data = isResult ? value.data : value;
     if (isResult) {
-      whole = stringify(value);
+      whole = value.success ? stringify(value) : use('tasks').failureOf(value);
     } else {
       const text = stringify(value);
       whole = text === undefined ? '{"success":true}' : `{"success":true,"data":${text}}`;

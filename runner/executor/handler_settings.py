@@ -1,0 +1,51 @@
+"""What a handler in a worker's ``tasks`` says about itself: ``{timeout, maxAttempts, retry}``. Texts of the tenant's.
+
+Must not know executions.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from runner.tasks.policy import RetryPolicy
+
+
+class HandlerRetry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
+    """``retry``: as :class:`RetryPolicy`, in the spelling of JavaScript."""
+
+    kind: Literal["fixed", "linear", "exponential"] = "exponential"
+    delay_ms: Annotated[int, msgspec.Meta(ge=0)] = 1000
+    max_delay_ms: Annotated[int, msgspec.Meta(ge=0)] = 3_600_000
+    factor: Annotated[float, msgspec.Meta(ge=1, le=100)] = 2.0
+    jitter: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
+
+
+class HandlerSettings(msgspec.Struct, frozen=True, rename="camel"):
+    """None: what holds without it. ``timeout`` in milliseconds."""
+
+    timeout: Annotated[int, msgspec.Meta(ge=1, lt=1 << 31)] | None = None
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    retry: HandlerRetry | None = None
+
+    @property
+    def policy(self) -> RetryPolicy | None:
+        return None if self.retry is None else RetryPolicy(**msgspec.structs.asdict(self.retry))
+
+
+def read_handler_settings(text: msgspec.Raw) -> HandlerSettings:
+    """Return what a handler says.
+
+    Raises
+    ------
+    ValueError
+        A value can not be used; the text says which.
+
+    """
+    try:
+        settings = msgspec.json.decode(text, type=HandlerSettings)
+        _ = settings.policy
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(f"{error}") from None
+    return settings

@@ -1,0 +1,250 @@
+"""Tasks of kind ``worker``: executed by the worker's current deployment, under the limits that all events have.
+
+Must not know SQL, nor how tasks are claimed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import OrderedDict
+from time import perf_counter
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pools.protocol import Outcome, OutcomeKind
+from runner.errors import BusyError, NotResolvedError
+from runner.events.context import EventContext
+from runner.events.task import TaskEvent
+from runner.events.trace import parse_traceparent
+from runner.executor.attempt import Attempts
+from runner.executor.handler_settings import HandlerSettings, read_handler_settings
+from runner.executor.verdict import failure_of
+from runner.journal import EventLine
+from runner.tasks.claims import MAX_ATTEMPTS
+from runner.tasks.task import NOBODY, Completed, Failed, Released
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from runner.deployments import Deployment
+    from runner.exchange import Serving
+    from runner.execution import Execution
+    from runner.executor.attempt import Ended
+    from runner.tasks.leases import Lease
+    from runner.tasks.task import ClaimedTask
+    from runner.tasks.task import Outcome as TaskOutcome
+    from runner.telemetry.observer import AttributeValue
+
+_NO_PAYLOAD: Final = msgspec.Raw(b"null")
+_MAX_SUSPECTS: Final = 10_000
+_LOST_AGAIN_S: Final = 0.25
+_CUT_OFF: Final = {
+    "timeout": OutcomeKind.WALL_CLOCK,
+    "cancelled": OutcomeKind.ABORTED,
+    "lost": OutcomeKind.ABORTED,
+}
+_STATUS: Final = {
+    OutcomeKind.NO_HANDLER: 501,
+    OutcomeKind.CPU_LIMIT: 429,
+    OutcomeKind.MEMORY_LIMIT: 429,
+    OutcomeKind.OP_LIMIT: 429,
+    OutcomeKind.WALL_CLOCK: 504,
+    OutcomeKind.TERMINATED: 503,
+    OutcomeKind.ABORTED: 503,
+    OutcomeKind.BUSY: 503,
+    OutcomeKind.HOST_LOST: 502,
+}
+
+
+class Suspects:
+    """Tasks whose hosts died: whoever was alone there, or was there again, did it."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[UUID, None] = OrderedDict()
+
+    def guilty(self, task: UUID, *, alone: bool) -> bool:
+        """Tell whether a host that died with this task is counted against it."""
+        known = task in self._seen
+        self._seen[task] = None
+        if len(self._seen) > _MAX_SUSPECTS:
+            self._seen.popitem(last=False)
+        return alone or known
+
+
+class WorkerTasks:
+    """``await tasks(task, lease)`` is what :class:`runner.tasks.executor.Executor` wants to have executed."""
+
+    def __init__(self, serving: Serving, timeout_ms: int) -> None:
+        self._serving = serving
+        self._timeout_ms = timeout_ms
+        self._attempts = Attempts(serving.dispatcher, lambda: serving.admission.running)
+        self._suspects = Suspects()
+
+    async def __call__(self, task: ClaimedTask, lease: Lease) -> TaskOutcome:
+        serving = self._serving
+        if serving.admission.draining or lease.stopping:
+            return Released()
+        try:
+            deployment = await serving.resolver.worker(str(task.worker))
+        except NotResolvedError as error:
+            return Failed(error=error.reason, reason="worker", final=True)
+        except BusyError as error:
+            return _busy(error)
+        if task.tenant != NOBODY and deployment.tenant != str(task.tenant):
+            # The words of one that is not there: whose it is nobody needs to know.
+            return Failed(
+                error=f"there is no worker with the id {task.worker}", reason="worker", final=True
+            )
+        run = _Run(task, lease, deployment, self._timeout_ms)
+        context = serving.observer.begin(run.context, deployment)
+        admission = serving.admission
+        try:
+            if not admission.try_enter(deployment.tenant, deployment.worker):
+                await serving.wait(deployment, 0)
+        except BusyError as error:
+            return _busy(error)
+        started = perf_counter()
+        ended: Ended | None = None
+        try:
+            ended = await self._attempts.run(
+                run.deployment,
+                run.event,
+                context,
+                begun=run.begun,
+                cancelled_as=lambda: _CUT_OFF.get(lease.ended_by, OutcomeKind.TERMINATED),
+            )
+        except BusyError as error:
+            return _busy(error)
+        finally:
+            admission.leave(deployment.tenant, deployment.worker)
+            run.close()
+            self._tell(run, context, started, ended)
+        return self._outcome(run, ended)
+
+    def _outcome(self, run: _Run, ended: Ended) -> TaskOutcome:
+        task, said = run.task, run.said
+        if run.refusal is not None:
+            return Failed(error=run.refusal, reason="settings", final=True)
+        failure = failure_of(ended, task_type=task.type, timeout_ms=run.timeout_ms)
+        if failure is None:
+            return Completed(ended.result.value)
+        if failure.released:
+            return Released(after_s=1.0 if ended.outcome.kind is OutcomeKind.BUSY else 0.0)
+        if ended.outcome.kind is OutcomeKind.HOST_LOST:
+            counted = self._suspects.guilty(task.id, alone=ended.alone)
+            return Released(
+                error=failure.error, reason=failure.reason, counted=counted, after_s=_LOST_AGAIN_S
+            )
+        policy = said.policy if task.retry is None else None
+        return Failed(
+            error=failure.error,
+            reason=failure.reason,
+            final=failure.final,
+            retry_after_s=None if policy is None else policy.delay_s(task.attempts, random.random),
+            max_attempts=said.max_attempts,
+        )
+
+    def _tell(self, run: _Run, context: EventContext, started: float, ended: Ended | None) -> None:
+        task, deployment = run.task, run.deployment
+        outcome = run.execution.outcome if run.execution is not None else None
+        outcome = outcome or Outcome(OutcomeKind.TERMINATED)
+        status = 200
+        problem = ""
+        if ended is None:
+            status, problem = 503, f"{run.lease.ended_by or 'cut off'}"
+        elif failure := failure_of(ended, task_type=task.type, timeout_ms=run.timeout_ms):
+            status, problem = _STATUS.get(outcome.kind, 500), failure.error
+        line = EventLine(
+            method="TASK",
+            url=task.type or task.queue,
+            status=status,
+            worker=deployment.name,
+            request_id=context.request_id,
+            duration_ms=(perf_counter() - started) * 1000,
+            outcome=outcome.kind,
+            problem=problem,
+            usage=outcome.usage,
+        )
+        self._serving.journal.event(line)
+        self._serving.observer.ended(context, line, deployment, _attributes(task))
+
+
+class _Run:
+    """One attempt: what it is started with, and what its handler says about itself."""
+
+    def __init__(
+        self, task: ClaimedTask, lease: Lease, deployment: Deployment, timeout_ms: int
+    ) -> None:
+        self.task = task
+        self.lease = lease
+        self.timeout_ms = task.timeout_ms or timeout_ms
+        # The lease has the clock; the lane's own would not know of the handler's timeout.
+        limits = msgspec.structs.replace(deployment.limits, wall_ms=0)
+        self.deployment = msgspec.structs.replace(deployment, limits=limits)
+        self.context = EventContext(
+            kind="task",
+            request_id=f"task-{task.id}",
+            trace=parse_traceparent(task.trace) if task.trace else None,
+        )
+        self.event = TaskEvent(
+            _NO_PAYLOAD if task.payload is None else msgspec.Raw(task.payload.encode()),
+            task_id=str(task.id),
+            attempt=task.attempts,
+            max_attempts=task.max_attempts or MAX_ATTEMPTS,
+            max_attempts_given=task.max_attempts is not None,
+            task_type=task.type,
+            key=task.key,
+            queue=task.queue,
+            scheduled_time=int(task.scheduled_at.timestamp() * 1000),
+        )
+        self.said = HandlerSettings()
+        self.refusal: str | None = None
+        self.execution: Execution | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begun(self, execution: Execution) -> None:
+        self.execution = execution
+        execution.on_settings = self._hear
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _hear(self, text: msgspec.Raw) -> None:
+        assert self.execution is not None
+        try:
+            self.said = read_handler_settings(text)
+        except ValueError as error:
+            self.refusal = f"the settings of tasks[{self.task.type!r}] can not be used: {error}"
+            self.execution.terminate(OutcomeKind.TERMINATED)
+            return
+        if self.said.timeout is not None and self.task.timeout_ms is None:
+            # Of the two clocks this one counts now.
+            if self.lease.timer is not None:
+                self.lease.timer.cancel()
+            self.timeout_ms = self.said.timeout
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(
+                self.lease.started + self.timeout_ms / 1000,
+                self.execution.terminate,
+                OutcomeKind.WALL_CLOCK,
+            )
+
+
+def _busy(error: BusyError) -> Released:
+    return Released(reason="busy", after_s=float(error.retry_after_s))
+
+
+def _attributes(task: ClaimedTask) -> dict[str, AttributeValue]:
+    """Return what the span says of a task, in the words of the semantic conventions for messaging."""
+    said: dict[str, AttributeValue] = {
+        "messaging.operation.type": "process",
+        "messaging.destination.name": task.queue,
+        "messaging.message.id": str(task.id),
+        "isolane.task.attempt": task.attempts,
+    }
+    if task.type is not None:
+        said["isolane.task.type"] = task.type
+    return said
