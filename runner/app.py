@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from runner.store.kv_purge import KvPurge
     from runner.store.pool import Pool
     from runner.store.session import Store
+    from runner.tasks.engine import TaskEngine
     from runner.telemetry.observer import Observer
     from runner.telemetry.service import Telemetry
     from runner.trial import Trial
@@ -274,6 +275,43 @@ def make_api(
 
 
 def make_logs_api(control: ControlListener, store: Store, background: Background) -> None:
+@asynccontextmanager
+async def open_tasks(url: str, bus: Bus) -> AsyncIterator[TaskEngine]:
+    """Open the durable queue; what happens to its tasks in this process is told on the bus."""
+    import asyncio
+
+    from runner.tasks.engine import open_engine
+    from runner.tasks.publisher import TaskEventPublisher
+
+    async with open_engine(url) as engine:
+        publisher = TaskEventPublisher(bus, engine.events)
+        telling = asyncio.get_running_loop().create_task(publisher.run(), name="tasks: events")
+        try:
+            yield engine
+        finally:
+            telling.cancel()
+            await asyncio.wait([telling])
+
+
+def make_tasks_api(control: ControlListener, store: Store, engine: TaskEngine, bus: Bus) -> None:
+    """Serve the API for the durable queue."""
+    from runner.api.scope import Scope
+    from runner.api.task_feed import TaskFeedApi
+    from runner.api.task_rules import QueuesApi, TaskSchedulesApi, TenantQueuesApi
+    from runner.api.tasks import AllTasksApi, TasksApi
+
+    scope = Scope(store)
+    # Words before ids: /tasks/stats is no task.
+    control.add([
+        *TaskFeedApi(scope, bus).endpoints(),
+        *QueuesApi(engine).endpoints(),
+        *TenantQueuesApi(scope, engine).endpoints(),
+        *TaskSchedulesApi(scope, engine).endpoints(),
+        *TasksApi(scope, engine).endpoints(),
+        *AllTasksApi(engine).endpoints(),
+    ])  # fmt: skip
+
+
     """Serve the API for console lines."""
     from runner.api.logs import LogsApi
     from runner.api.scope import Scope

@@ -20,7 +20,9 @@ from runner.app import (
     make_kv_purge,
     make_logs_api,
     make_metrics,
+    make_tasks_api,
     make_telemetry,
+    open_tasks,
     serve_nats,
 )
 from runner.assembly import Assembler
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from runner.nats.fetch import NatsIngress
     from runner.store.pool import Pool
 
+    from runner.tasks.engine import TaskEngine
 _log = logging.getLogger(__name__)
 _GC_THRESHOLD: Final = 20_000
 _WORKERS_CONNECTIONS: Final = 15
@@ -81,6 +84,7 @@ class Service:
     calls: Calls
     bus: Bus
     requests: NatsIngress
+    tasks: TaskEngine
     background: Background
     http: HttpServer
 
@@ -128,6 +132,10 @@ class Service:
             )
             make_metrics(self.control, self.telemetry, self.runner, self.pool, self.bus)
             make_api(self.control, self.runner, self.store, self.pool, self.settings, self.trial)
+            self.tasks = await stack.enter_async_context(
+                open_tasks(self.settings.database_url, self.bus)
+            )
+            self.runner.world.tasks = self.tasks
             self.background = Background(self.settings, self.calls.serving, self.bus, self._journal)
             stack.push_async_callback(self.background.close)
             await self.background.open()
@@ -136,6 +144,7 @@ class Service:
 
     async def accept(self, front: FrontPage) -> None:
         """Open the doors: HTTP, NATS, then say that it serves. ``front`` answers what addresses no worker."""
+            make_tasks_api(self.control, self.store, self.tasks, self.bus)
         # An HTTP client takes a fifth of a second to import, which the first worker that fetches would wait for.
         self.runner.fetch.open()
         self.http = make_http(self.calls, front, self.settings.trusted_proxies, self._sockets.http)

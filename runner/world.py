@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runner.s3.bucket import Bucket
     from runner.store.pool import Pool
 
+    from runner.tasks.engine import TaskEngine
     Handler: TypeAlias = Callable[[OpCall], Coroutine[Any, Any, None]]
 
 
@@ -39,6 +40,8 @@ class World:
         self.pool: Pool | None = None
         """PostgreSQL, from when it is there: who opens it sets it."""
         self.fetch = LazyFetch(settings)
+        self.tasks: TaskEngine | None = None
+        """The durable queue, likewise."""
         self.buckets = LazyBuckets(settings)
         self._settings = settings
         self._database: Database | None = None

@@ -28,7 +28,7 @@ class Verbs:
         self,
         name: str,
         summary: str,
-        run: Callable[..., None],
+        run: Callable[..., object],
         *arguments: str,
         destroys: bool = False,
     ) -> argparse.ArgumentParser:

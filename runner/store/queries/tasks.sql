@@ -114,6 +114,12 @@ WHERE id IN (
     FOR UPDATE SKIP LOCKED
 );
 
+-- name: count_ended
+SELECT count(*) FROM tasks
+WHERE status = %(status)s::text AND status IN ('completed', 'failed', 'cancelled')
+  AND completed_at < coalesce(%(now)s::timestamptz, statement_timestamp()) - make_interval(secs => %(older_s)s::float8)
+  AND (%(tenant)s::uuid IS NULL OR tenant = %(tenant)s::uuid);
+
 -- name: bloat
 SELECT pg_stat_get_dead_tuples('tasks'::regclass);
 
