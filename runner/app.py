@@ -159,7 +159,8 @@ def make_http(
     from runner.ingress.proxies import TrustedProxies
     from runner.ingress.server import HttpServer
 
-    return HttpServer(HttpIngress(calls.serving, front, TrustedProxies(trusted_proxies)), sock)
+    ingress = HttpIngress(calls.serving, front, TrustedProxies(trusted_proxies))
+    return HttpServer(ingress, sock, websockets=True)
 
 
 @asynccontextmanager

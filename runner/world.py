@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.ops.service import Service
     from runner.ops.storage import Storage
     from runner.ops.transport import GuardedTransport
+    from runner.ops.websocket import WebSockets
     from runner.s3.bucket import Bucket
     from runner.store.pool import Pool
 
@@ -55,6 +56,7 @@ class World:
             "storage": LazyOp(self.buckets.make_storage),
             "assets": LazyOp(self.buckets.make_assets),
             "service": LazyOp(self._make_service),
+            "websocket": LazyOp(self._make_websocket),
             "crypto": LazyOp(self._make_crypto),
         }
 
@@ -87,6 +89,12 @@ class World:
         from runner.ops.service import Service
 
         return Service(self.fetch.open)
+
+    def _make_websocket(self) -> WebSockets:
+        from runner.ops.websocket import WebSockets
+        from runner.sockets.client import Dialer
+
+        return WebSockets(Dialer(address_policy(self._settings)), user_agent())
 
     def _pool_for(self, what: str) -> Pool:
         if self.pool is None:
@@ -131,13 +139,11 @@ class LazyFetch:
 
     def open(self) -> Fetch:
         if self._fetch is None:
-            from importlib.metadata import version
-
             from runner.ops.fetch import Fetch
 
-            agent = f"Isolane/{version('isolane')}"
             policy = address_policy(self._settings)
-            self._fetch = Fetch(policy, self._settings.http_pool_max_idle_per_host, agent)
+            idle = self._settings.http_pool_max_idle_per_host
+            self._fetch = Fetch(policy, idle, user_agent())
             self._fetch.routes = self._routes
         return self._fetch
 
@@ -186,6 +192,13 @@ class LazyBuckets:
         if self._storage is not None:
             await self._storage.close()
         elif self._transport is not None:
+def user_agent() -> str:
+    """Return how workers' requests name us."""
+    from importlib.metadata import version
+
+    return f"Isolane/{version('isolane')}"
+
+
             await self._transport.aclose()
 
 

@@ -55,6 +55,10 @@ class HttpIngress:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await HttpExchange(self, scope, receive, send).run()
+        elif scope["type"] == "websocket":
+            from runner.ingress.websocket import SocketExchange
+
+            await SocketExchange(self, scope, receive, send).run()
 
 
 class HttpExchange(Exchange):

@@ -102,13 +102,19 @@ def why_not(error: Exception) -> str:
     return "could not be connected to"
 
 
-def open_pool(policy: AddressPolicy, max_idle: int) -> httpcore.AsyncConnectionPool:
-    """Return the pool that all executions share."""
+def tls_context() -> ssl.SSLContext:
+    """Return what servers' certificates are checked with; HTTP/1.1 is what we speak."""
     import certifi
 
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())
     context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def open_pool(policy: AddressPolicy, max_idle: int) -> httpcore.AsyncConnectionPool:
+    """Return the pool that all executions share."""
+    context = tls_context()
     return httpcore.AsyncConnectionPool(
         ssl_context=context,
         # Executions are bounded, and so are the ops of each.

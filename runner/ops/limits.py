@@ -28,6 +28,7 @@ DEFAULT_OP_LIMITS: Final[dict[str, OpLimit]] = {
     "assets": OpLimit(100, 6),
     "service": OpLimit(32, 0),
     "crypto": OpLimit(1000, 4),
+    "websocket": OpLimit(10, 6),
     "timer": OpLimit(10_000, 0),
     "console": OpLimit(10_000, 1 << 20),
 }

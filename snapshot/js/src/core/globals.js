@@ -95,6 +95,7 @@ const interfaces = {
   streams: ['ReadableStream', 'ReadableStreamDefaultController', 'ReadableStreamDefaultReader'],
   transform: ['TransformStream', 'TransformStreamDefaultController'],
   url: ['URL', 'URLSearchParams'],
+  websocket: ['CloseEvent', 'WebSocket', 'WebSocketPair'],
   writable: ['WritableStream', 'WritableStreamDefaultController', 'WritableStreamDefaultWriter'],
   'url-pattern': ['URLPattern'],
 };

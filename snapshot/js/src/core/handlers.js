@@ -162,6 +162,13 @@ function sendResponse(value) {
   const head = `["head",${state.status},${quote(state.statusText)},${headersJson(state)},`;
   succeed();
   if (body === null) emit(`${head}null]`);
+  if (state.webSocket !== undefined) {
+    use('websocket').answer(state.webSocket, () => {
+      succeed();
+      emit(`${head}{"stream":true}]`);
+    });
+    return;
+  }
   else sendBody(head, body);
 }
 

@@ -47,6 +47,7 @@ function initialized(init, body) {
   let status = 200;
   let statusText = '';
   let headers;
+  let socket;
   if (init !== undefined && init !== null) {
     if (typeof init !== 'object' && typeof init !== 'function') {
       throw new TypeError('Response: the second argument must be an object');
@@ -59,7 +60,9 @@ function initialized(init, body) {
       status = givenStatus & 0xffff;
       if (status !== givenStatus) status = use('webidl').unsignedShort(givenStatus);
     }
-    if (status < 200 || status > 599) {
+    // Not of the standard: the answer to a request for a WebSocket.
+    if (status === 101) socket = use('websocket').checkSocket(init.webSocket);
+    else if (status < 200 || status > 599) {
       throw new RangeError(`Response: status must be from 200 to 599, not ${status}`);
     }
     if (givenText !== undefined) statusText = use('webidl').reasonPhrase(givenText);
@@ -70,7 +73,9 @@ function initialized(init, body) {
   }
   if (body !== null && body.type !== null && list !== null)
     use('headers').setDefaultType(list, body.type);
-  return makeResponseState(status, statusText, list, body);
+  const state = makeResponseState(status, statusText, list, body);
+  if (socket !== undefined) state.webSocket = socket;
+  return state;
 }
 
 export class Response {
@@ -85,6 +90,7 @@ export class Response {
       this.#state = init;
     } else {
       this.#state = initialized(init, body === null ? null : bodyOf(body));
+      if (this.#state.status === 101) use('websocket').show(this, this.#state.webSocket);
     }
   }
 

@@ -5,6 +5,7 @@ import {
   stringIndexOf,
   stringSlice,
   stringStartsWith,
+  stringToLowerCase,
   stringToWellFormed,
   TypeError,
   typedArrayByteLength,
@@ -22,7 +23,20 @@ export async function fetch(input, init, count) {
   const scheme = schemeOf(request);
   if (scheme === 'data') return use('data-url').fetchData(request);
   if (scheme === 'blob') return use('data-url').fetchBlob(request);
+  if (wantsSocket(request) && (scheme === 'http' || scheme === 'https')) {
+    const { list, follows, url } = request;
+    const headers = use('headers').listJson(list);
+    const record = `{"url":${quote(url)},"headers":${headers},"protocols":[]}`;
+    return await use('websocket').fetchSocket(record, follows);
+  }
   return await send('fetch', '', request, scheme);
+}
+
+/** Whether the answer is to be a WebSocket; the standard has no such requests. */
+function wantsSocket({ body, list }) {
+  if (list === null || body !== null) return false;
+  const upgrade = use('headers').valueIn(list, 'upgrade');
+  return upgrade !== null && stringToLowerCase(upgrade) === 'websocket';
 }
 
 /** What `fetch` of a binding does: the same by op `op`. A string may be a path alone. */

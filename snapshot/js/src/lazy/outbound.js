@@ -99,6 +99,17 @@ async function pump(sender, stream) {
   }
 }
 
+/** A sender of bytes in pieces, as outbound stream `id`: of messages, not of a body. */
+export function open(id) {
+  return new Sender(id);
+}
+
+/** Nothing follows. */
+export function finish(sender) {
+  if (!sender.cancelled) emit(`["end",${sender.id}]`);
+  mapDelete(senders, sender.id);
+}
+
 /** Sends a body as outbound stream `id`; rejects with what its source threw, after telling the receiver. */
 export async function send(id, body) {
   const sender = new Sender(id);

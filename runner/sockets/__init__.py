@@ -1,0 +1,1 @@
+"""WebSockets: messages between the core's streams and peers, whoever made the connection."""
