@@ -263,6 +263,7 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "tenants": ("who owns workers, and how many they may have", _of_module("tenants")),
     "migrate": ("bring the database to the schema of this version", _migrate),
     "snapshot": ("build the V8 startup snapshot", _snapshot),
+    "types": ("print what worker code sees, as TypeScript", _of_module("definitions")),
     "bench": ("run a benchmark", _bench),
     "doctor": ("say whether a runner would be well here, and how it is set up", _doctor),
     "version": ("print the versions of Isolane and V8", _version),
