@@ -25,6 +25,8 @@ import { responseState } from './response.js';
 
 /** Text and bytes of more than this go out as a stream: 256 KiB. */
 const WHOLE = 262144;
+/** Text of more characters goes out as bytes: as JSON it would be quoted here, and there be read and encoded again. */
+const QUOTED = 4096;
 
 /** The request of the event; made once. */
 export function eventRequest() {
@@ -183,7 +185,7 @@ function headersJson(state) {
 
 function sendBody(head, body) {
   body.used = true;
-  if (body.kind === TEXT && body.source.length * 3 > WHOLE) use('body').encode(body);
+  if (body.kind === TEXT && body.source.length > QUOTED) use('body').encode(body);
   const { kind, source } = body;
   // A stream that was made of the body and not read from adds nothing to it.
   if (kind === INBOUND) {

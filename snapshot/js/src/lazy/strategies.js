@@ -1,6 +1,6 @@
 // Queuing strategies (https://streams.spec.whatwg.org/#qs).
 
-import { brandInterface } from '../interface.js';
+import { brandInterface, nameInterface } from '../interface.js';
 import { Number, TypeError } from '../primordials.js';
 import { dictionary, requireArguments } from '../webidl.js';
 
@@ -10,9 +10,11 @@ function markIn(init, what) {
   return Number(mark);
 }
 
-// Methods of a literal, so that they are no constructors. Their names are attributes of the classes.
-const byteLength = { size: chunk => chunk.byteLength }.size;
-const count = { size: () => 1 }.size;
+// No constructors, and the same functions for all strategies.
+const byteLength = chunk => chunk.byteLength;
+const count = () => 1;
+nameInterface(byteLength, 'size');
+nameInterface(count, 'size');
 
 export class ByteLengthQueuingStrategy {
   #highWaterMark;
