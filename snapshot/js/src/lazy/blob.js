@@ -223,12 +223,12 @@ brandInterface(File, 'File');
 
 /** A Blob over bytes that nobody will change. */
 export function fromBytes(bytes, type) {
-  return new Blob(internally, { bytes, type: typeFrom(type) });
+  return new Blob(internally, { bytes, type });
 }
 
 /** A File over bytes that nobody will change. */
 export function fileFromBytes(bytes, type, name, lastModified = dateNow()) {
-  return new File(internally, { bytes, type: typeFrom(type) }, { name, lastModified });
+  return new File(internally, { bytes, type }, { name, lastModified });
 }
 
 export function bytesOf(blob) {

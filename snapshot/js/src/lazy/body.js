@@ -2,6 +2,7 @@
 // (https://fetch.spec.whatwg.org/#bodies). Which fields a body has: core/body.js.
 
 import { copyBytes } from '../buffers.js';
+import { extractType, serializeType } from '../mime.js';
 import {
   arrayBufferByteLength,
   arrayBufferSlice,
@@ -151,10 +152,15 @@ export async function consume(holder, form) {
     case 'arrayBuffer':
       return exactBuffer(bytes);
     case 'blob':
-      return use('blob').fromBytes(bytes, typeOf(holder));
+      return use('blob').fromBytes(bytes, serializedType(typeOf(holder)));
     default:
       return use('formdata').parse(bytes, typeOf(holder));
   }
+}
+
+function serializedType(values) {
+  const type = extractType(values);
+  return type === null ? '' : serializeType(type);
 }
 
 function typeOf(holder) {

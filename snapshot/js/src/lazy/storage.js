@@ -67,9 +67,7 @@ class StorageObject {
   }
 
   async blob() {
-    const { body } = this.#holder;
-    const bytes = await use('body').consume(this.#holder, 'bytes');
-    return use('blob').fromBytes(bytes, body.type ?? '');
+    return await use('body').consume(this.#holder, 'blob');
   }
 }
 

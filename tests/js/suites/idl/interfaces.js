@@ -47,8 +47,17 @@ ReadableStreamDefaultReader (1) read(0)! releaseLock(0) closed! cancel(0)!
 TransformStream (0) readable writable
 TransformStreamDefaultController - desiredSize enqueue(0) error(0) terminate(0)
 WritableStream (0) locked abort(0)! close(0)! getWriter(0)
-WritableStreamDefaultController - signal error(0) more
+WritableStreamDefaultController - signal error(0)
 WritableStreamDefaultWriter (1) closed! desiredSize ready! abort(0)! close(0)! releaseLock(0) write(0)!
+CompressionStream (1) readable writable
+DecompressionStream (1) readable writable
+Crypto - subtle getRandomValues(1) randomUUID(0)
+CryptoKey - type extractable algorithm usages
+SubtleCrypto - encrypt(3)! decrypt(3)! sign(3)! verify(4)! digest(2)! generateKey(3)! deriveKey(5)! deriveBits(2)! importKey(5)! exportKey(2)! wrapKey(4)!
+  unwrapKey(7)!
+MessageChannel (0) port1 port2
+MessageEvent : Event (1) data origin lastEventId source ports initMessageEvent(1)
+MessagePort : EventTarget - postMessage(1) start(0) close(0) onclose= onmessage= onmessageerror=
 Performance : EventTarget - now(0) timeOrigin toJSON(0) more
 `;
 
