@@ -21,6 +21,7 @@ SCENARIOS: Final = {
     "telemetry": "dispatch with metrics and traces, and without",
     "routing": "a worker that asks another: in the runner, and over loopback HTTP",
     "fairness": "one tenant's latency, alone and beside another that floods the runner",
+    "bodies": "bodies of 1 GB through a TransformStream, compression and unread: memory and rate",
     "webapi": "text to bytes and back, URLs and patterns, in an execution",
     "run": "wall time of `isolane run` with a trivial task",
 }
