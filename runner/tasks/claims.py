@@ -17,6 +17,7 @@ from runner.errors import RefusedError
 from runner.tasks.encoding import encode_json
 from runner.tasks.errors import TaskRefusedError
 from runner.tasks.policy import DEFAULT_RETRY, RetryPolicy
+from runner.tasks.streak import Streak
 from runner.tasks.task import AttemptError, ClaimedTask, Completed, Failed, Released
 
 if TYPE_CHECKING:
@@ -92,9 +93,22 @@ class _Write(NamedTuple):
 
 
 class Claimer:
-    """Claims for one executor; remembers where it ended, so that everybody has a turn."""
+    """Claims for one executor; remembers where it ended, so that everybody has a turn.
 
-    def __init__(self, lines: Lines, wanted: Wanted, executor: str, lease_s: float) -> None:
+    Who claims much goes on for a moment with tenants that have much, before it looks around for others again: see ``Streak``; ``streak``
+    makes one.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        wanted: Wanted,
+        executor: str,
+        lease_s: float,
+        *,
+        streak: Callable[[], Streak] = Streak,
+    ) -> None:
+        self._streaks: dict[str, Streak] = {kind: streak() for kind in wanted.kinds}
         self._lines = lines
         self._wanted = wanted
         self._executor = executor
@@ -147,28 +161,39 @@ class Claimer:
         riders: Sequence[Rider],
         written: set[UUID],
     ) -> list[ClaimedTask]:
+        streak = self._streaks[kind]
+        if streak.goes_on():
+            values = streak.values()
+            rows = await self._ask(line, "claim_again", kind, most, now, riders, written, **values)
+            tasks = _claimed(rows)
+            if len(tasks) == most:
+                streak.note(tasks)
+                return tasks
+            riders, most = (), most - len(tasks)
+        else:
+            tasks = []
+        some = await self._walk(line, kind, most, now, riders, written)
+        streak.begin(some if len(some) == most else [])
+        return tasks + some
+
+    async def _walk(
+        self,
+        line: Line,
+        kind: str,
+        most: int,
+        now: datetime | None,
+        riders: Sequence[Rider],
+        written: set[UUID],
+    ) -> list[ClaimedTask]:
         begun = self._after[kind]
         while True:
             queue, tenant = self._after[kind]
-            rows = await line.rows(
-                "claim",
-                kind=kind,
-                queues=self._wanted.queues,
-                after_queue=queue,
-                after_tenant=tenant,
-                walk=WALK,
-                most=most,
-                lease_s=self._lease_s,
-                executor=self._executor,
-                ids=[rider.task.id for rider in riders],
-                leases=[rider.task.lease_id for rider in riders],
-                results=[rider.result for rider in riders],
-                now=now,
+            place = {"after_queue": queue, "after_tenant": tenant, "walk": WALK}
+            queues = self._wanted.queues
+            rows = await self._ask(
+                line, "claim", kind, most, now, riders, written, queues=queues, **place
             )
-            if riders:
-                written.update(row[1] for row in rows if row[0] is None and row[1] is not None)
-                rows = [row for row in rows if row[0] is not None or row[1] is None]
-                riders = ()
+            riders = ()
             if not rows:
                 return []
             last = max(rows, key=_step)
@@ -177,6 +202,34 @@ class Claimer:
                 return _claimed(rows)
             if _passed(begun, (queue, tenant), self._after[kind]):
                 return []
+
+    async def _ask(
+        self,
+        line: Line,
+        query: str,
+        kind: str,
+        most: int,
+        now: datetime | None,
+        riders: Sequence[Rider],
+        written: set[UUID],
+        **values: Any,
+    ) -> list[tuple[Any, ...]]:
+        rows = await line.rows(
+            query,
+            kind=kind,
+            most=most,
+            lease_s=self._lease_s,
+            executor=self._executor,
+            ids=[rider.task.id for rider in riders],
+            leases=[rider.task.lease_id for rider in riders],
+            results=[rider.result for rider in riders],
+            now=now,
+            **values,
+        )
+        if not riders:
+            return rows
+        written.update(row[1] for row in rows if row[0] is None and row[1] is not None)
+        return [row for row in rows if row[0] is not None or row[1] is None]
 
     async def _claim_ruled(
         self, line: Line, kind: str, most: int, now: datetime | None

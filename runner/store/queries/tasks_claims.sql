@@ -125,6 +125,88 @@ SELECT NULL, NULL, tenant, queue, '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, 
 FROM (SELECT step, queue, tenant FROM flow ORDER BY step DESC LIMIT 1) AS last
 WHERE NOT EXISTS (SELECT FROM claimed) AND last.step = %(walk)s::int;
 
+-- name: claim_again
+-- The next ones of queues and tenants that have just had a full claim, behind the last one, of `priorities` and `sinces`: what was
+-- claimed before and is not swept away yet is not passed again. In the same order; only what was put back before that place, and other
+-- tenants, have to wait for the next claim.
+WITH turn AS MATERIALIZED (
+    SELECT known.step::int AS step, known.queue, known.tenant, known.priority, known.since, rules.max_attempts, rules.retry, rules.timeout_ms
+    FROM unnest(%(flow_queues)s::text[], %(flow_tenants)s::uuid[], %(priorities)s::smallint[], %(sinces)s::timestamptz[])
+        WITH ORDINALITY AS known (queue, tenant, priority, since, step)
+    LEFT JOIN task_queues AS rules ON rules.queue = known.queue
+    WHERE rules.paused IS NOT TRUE AND rules.max_running IS NULL AND rules.rate_limit IS NULL
+      AND NOT EXISTS (
+          SELECT FROM task_tenants AS limits
+          WHERE limits.tenant = known.tenant AND (limits.paused OR limits.max_running IS NOT NULL)
+      )
+), share AS MATERIALIZED (
+    SELECT (%(most)s::int + count(*) - 1) / greatest(count(*), 1) AS size FROM turn
+), taken AS MATERIALIZED (
+    SELECT turn.step, turn.max_attempts, turn.retry, turn.timeout_ms, due.id
+    FROM share, turn, LATERAL (
+        SELECT id FROM (
+            SELECT id FROM tasks
+            WHERE status = 'pending' AND concurrency_key IS NULL
+              AND kind = %(kind)s::text AND queue = turn.queue AND tenant = turn.tenant
+              AND priority > turn.priority AND scheduled_at <= coalesce(%(now)s::timestamptz, statement_timestamp())
+            ORDER BY priority DESC, scheduled_at
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS above
+        UNION ALL
+        SELECT id FROM (
+            SELECT id FROM tasks
+            WHERE status = 'pending' AND concurrency_key IS NULL
+              AND kind = %(kind)s::text AND queue = turn.queue AND tenant = turn.tenant
+              AND priority = turn.priority AND scheduled_at BETWEEN turn.since AND coalesce(%(now)s::timestamptz, statement_timestamp())
+            ORDER BY priority DESC, scheduled_at
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS behind
+        UNION ALL
+        SELECT id FROM (
+            SELECT id FROM tasks
+            WHERE status = 'pending' AND concurrency_key IS NULL
+              AND kind = %(kind)s::text AND queue = turn.queue AND tenant = turn.tenant
+              AND priority < turn.priority AND scheduled_at <= coalesce(%(now)s::timestamptz, statement_timestamp())
+            ORDER BY priority DESC, scheduled_at
+            FOR NO KEY UPDATE SKIP LOCKED
+        ) AS below
+        LIMIT share.size
+    ) AS due
+    LIMIT %(most)s::int
+), claimed AS (
+    UPDATE tasks AS task
+    SET status = 'running',
+        attempts = task.attempts + 1,
+        lease_id = gen_random_uuid(),
+        leased_until = coalesce(%(now)s::timestamptz, statement_timestamp()) + make_interval(secs => %(lease_s)s::float8),
+        leased_by = %(executor)s::text,
+        started_at = coalesce(%(now)s::timestamptz, statement_timestamp()),
+        updated_at = coalesce(%(now)s::timestamptz, statement_timestamp())
+    FROM taken
+    WHERE task.id = taken.id
+    RETURNING task.id, task.lease_id, task.tenant, task.queue, task.kind, task.script, task.worker, task.type, task.key,
+        task.concurrency_key, task.priority, task.payload::text AS payload, task.options::text AS options, task.attempts,
+        coalesce(task.max_attempts, taken.max_attempts) AS max_attempts,
+        coalesce(task.retry, taken.retry)::text AS retry,
+        coalesce(task.timeout_ms, taken.timeout_ms) AS timeout_ms,
+        task.trace, task.created_at, task.scheduled_at, task.started_at, taken.step
+), done AS (
+    UPDATE tasks AS task
+    SET status = 'completed',
+        result = held.result::jsonb,
+        error = NULL,
+        completed_at = coalesce(%(now)s::timestamptz, statement_timestamp()),
+        updated_at = coalesce(%(now)s::timestamptz, statement_timestamp()),
+        lease_id = NULL, leased_until = NULL
+    FROM unnest(%(ids)s::uuid[], %(leases)s::uuid[], %(results)s::text[]) AS held (id, lease, result)
+    WHERE task.id = held.id AND task.lease_id = held.lease
+    RETURNING held.lease
+)
+SELECT * FROM claimed
+UNION ALL
+SELECT NULL, lease, NULL, '', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0
+FROM done;
+
 -- name: rules_lock
 -- Who claims under rules counts first, and nobody else may claim under rules meanwhile. Ends with the transaction.
 SELECT pg_advisory_xact_lock(hashtextextended('isolane tasks: rules', 0));

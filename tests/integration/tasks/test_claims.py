@@ -15,6 +15,7 @@ from runner.tasks.task import Completed, NewTask
 from tests.integration.tasks.conftest import ALICE, BOB, CAROL, new_task
 
 if TYPE_CHECKING:
+    from runner.tasks.task import ClaimedTask
     from tests.integration.store.scheduling import HandClock
     from tests.integration.tasks.conftest import Queue
 
@@ -294,3 +295,32 @@ async def test_a_worker_task_keeps_its_worker_and_type(queue: Queue) -> None:
     assert (claimed.worker, claimed.type, claimed.options, claimed.trace) == (
         worker, "email:send", '{"o": 1}', "00-x",
     )  # fmt: skip
+
+
+async def test_a_streak_keeps_the_order_and_is_over_when_nothing_is_left(queue: Queue) -> None:
+    """What is more urgent comes first even if it came last; what was put back behind it comes at the end."""
+    from runner.tasks.claims import Claimer, Wanted
+    from runner.tasks.streak import Streak
+    from runner.tasks.task import Released
+
+    engine = queue.engine
+    await engine.enqueue_many([new_task(f"{n}", priority=n % 2) for n in range(8)])
+    claimer = Claimer(
+        engine.lines, Wanted(kinds=("script",)), "one", 60, streak=lambda: Streak(60, busy=0)
+    )
+
+    async def claim(most: int) -> list[str | None]:
+        tasks, _ = await claimer.claim(most, engine.now())
+        held.extend(tasks)
+        return [task.script for task in tasks]
+
+    held: list[ClaimedTask] = []
+    assert await claim(3) == ["1", "3", "5"]
+    await queue.settle(held[0], Released())
+    await queue.add("urgent", priority=9)
+    await queue.add("bob", tenant=BOB, priority=9)
+    assert await claim(3) == ["urgent", "7", "0"]
+    assert await claim(3) == ["1", "2", "4"]
+    await queue.settle(held[-2], Released())
+    assert sorted(map(str, await claim(3))) == ["2", "6", "bob"]
+    assert await claim(3) == []
