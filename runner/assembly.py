@@ -17,6 +17,7 @@ from runner.bindings import (
     KvBinding,
     ServiceBinding,
     StorageBinding,
+    TasksBinding,
 )
 from runner.deployments import make_deployment, make_limits
 from runner.errors import DeploymentError, NotResolvedError, SecretError
@@ -185,6 +186,8 @@ class Assembler:
             return KvBinding(str(row.kv))
         if row.service is not None:
             return ServiceBinding(str(row.service))
+        if row.tasks is not None:
+            return TasksBinding(str(row.tasks))
         if row.storage is not None:
             storage = self._storage(tenant, row.storage, row)
             return AssetsBinding(storage=storage) if row.type == "assets" else storage

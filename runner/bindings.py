@@ -60,7 +60,16 @@ class AssetsBinding(msgspec.Struct, frozen=True, kw_only=True, tag="assets", gc=
     storage: StorageBinding | None = None
 
 
-Binding: TypeAlias = KvBinding | StorageBinding | DatabaseBinding | ServiceBinding | AssetsBinding
+class TasksBinding(msgspec.Struct, frozen=True, tag="tasks", gc=False):
+    """Durable tasks for a worker of the same tenant, often the one that has the binding."""
+
+    worker: str
+    """Its id."""
+
+
+Binding: TypeAlias = (
+    KvBinding | StorageBinding | DatabaseBinding | ServiceBinding | AssetsBinding | TasksBinding
+)
 
 
 def kind_of(binding: Binding) -> str:

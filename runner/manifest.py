@@ -66,6 +66,8 @@ class Manifest(msgspec.Struct, frozen=True):
     storage: list[ManifestBinding] = []
     databases: list[ManifestBinding] = []
     services: list[ManifestBinding] = []
+    tasks: list[ManifestBinding] = []
+    """``name`` is the worker that executes them, by default the one whose manifest it is."""
     crons: list[ManifestCron] = []
     routes: list[ManifestRoute] = []
     assets: ManifestAssets | None = None

@@ -140,7 +140,9 @@ async def _apply(session: Session, worker: Worker, manifest: Manifest) -> None:
     environment = await session.environments.of_worker(tenant, worker.id, worker.name)
     for binding in manifest.kv:
         await session.configs.ensure_kv(tenant, binding.target)
-    await session.environments.apply_manifest(tenant, worker.id, environment, _values(manifest))
+    await session.environments.apply_manifest(
+        tenant, worker.id, environment, _values(manifest, worker)
+    )
     routes = [
         ManifestRoute(
             domain=route.domain,
@@ -156,7 +158,7 @@ async def _apply(session: Session, worker: Worker, manifest: Manifest) -> None:
     await session.workers.change(tenant, str(worker.id), _change(manifest))
 
 
-def _values(manifest: Manifest) -> dict[str, tuple[ValueType, str]]:
+def _values(manifest: Manifest, worker: Worker) -> dict[str, tuple[ValueType, str]]:
     values: dict[str, tuple[ValueType, str]] = {
         key: ("var", text_of(value)) for key, value in manifest.vars.items()
     }
@@ -167,6 +169,8 @@ def _values(manifest: Manifest) -> dict[str, tuple[ValueType, str]]:
         ("service", manifest.services),
     ):
         values |= {one.binding: (kind, one.target) for one in bindings}  # type: ignore[misc]
+    for one in manifest.tasks:
+        values[one.binding] = ("tasks", one.name or str(worker.id))
     if manifest.assets is not None and manifest.assets.storage:
         values[manifest.assets.binding] = ("assets", manifest.assets.storage)
     return values

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from runner.ops.service import Service
     from runner.ops.storage import Storage
     from runner.ops.transport import GuardedTransport
+    from runner.ops.tasks import Tasks
     from runner.ops.websocket import WebSockets
     from runner.s3.bucket import Bucket
     from runner.store.pool import Pool
@@ -60,6 +61,7 @@ class World:
             "crypto": LazyOp(self._make_crypto),
         }
 
+            "tasks": LazyOp(self._make_tasks),
     def _make_kv(self) -> Kv:
         from runner.ops.kv import Kv
         from runner.store.kv import KvStore
@@ -87,6 +89,13 @@ class World:
 
     def _make_service(self) -> Service:
         from runner.ops.service import Service
+    def _make_tasks(self) -> Tasks:
+        from runner.ops.tasks import Tasks
+
+        if self.tasks is None:
+            raise OpError("Error", "tasks are not available: this runner has no database")
+        return Tasks(self.tasks)
+
 
         return Service(self.fetch.open)
 

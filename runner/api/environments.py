@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from runner.api.scope import Scope, TenantSession
 
-ValueType = Literal["var", "secret", "kv", "storage", "database", "service", "assets"]
+ValueType = Literal["var", "secret", "kv", "storage", "database", "service", "assets", "tasks"]
 
 
 class ValueView(Model, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from runner.cli.control_client import ControlClient
 
-_TYPES: Final = ("var", "secret", "kv", "storage", "database", "service", "assets")
+_TYPES: Final = ("var", "secret", "kv", "storage", "database", "service", "assets", "tasks")
 
 
 def add_options(command: argparse.ArgumentParser) -> None:

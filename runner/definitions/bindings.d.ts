@@ -1,4 +1,4 @@
-// What `env` leads to: `[[kv]]`, `[[storage]]`, `[[databases]]`, `[[services]]` and `[assets]` of a worker.toml.
+// What `env` leads to: `[[kv]]`, `[[storage]]`, `[[databases]]`, `[[services]]`, `[[tasks]]` and `[assets]` of a worker.toml.
 
 interface KvNamespace {
   /** The value of `key`, or null. */
@@ -78,4 +78,58 @@ interface DatabaseTransaction {
 /** Another worker, or the static files of this one. */
 interface Fetcher {
   fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response>;
+}
+
+/** Durable tasks of one worker. */
+interface TaskQueue {
+  /** Enqueues a task for the handler of `type`, or for the worker's `task` without one. */
+  enqueue(type?: string | null, payload?: unknown, options?: TaskOptions): Promise<EnqueuedTask>;
+  /** Up to 100 tasks, all or none. */
+  enqueueMany(tasks: readonly (TaskOptions & { type?: string | null; payload?: unknown })[]): Promise<EnqueuedTask[]>;
+  get<T = any>(id: string): Promise<QueuedTask<T> | null>;
+  /** Ends a task that has not ended, also one that runs. */
+  cancel(id: string, reason?: string): Promise<QueuedTask>;
+  /** Lets a task that failed or was cancelled run again. */
+  retry(id: string, options?: { resetAttempts?: boolean }): Promise<QueuedTask>;
+}
+
+/** Times are in milliseconds. */
+interface TaskOptions {
+  queue?: string;
+  /** While a task with this key is live, enqueueing it again gives that one. */
+  key?: string;
+  idempotencyKey?: string;
+  concurrencyKey?: string;
+  /** Higher comes first; -100 to 100. */
+  priority?: number;
+  maxAttempts?: number;
+  timeout?: number;
+  delay?: number;
+  scheduledAt?: Date | string | number;
+  retry?: { kind?: 'fixed' | 'linear' | 'exponential'; delay?: number; maxDelay?: number; factor?: number; jitter?: number };
+}
+
+interface EnqueuedTask {
+  readonly id: string;
+  /** False when the key led to a task that is live. */
+  readonly created: boolean;
+}
+
+/** Times are ISO 8601. */
+interface QueuedTask<T = any> {
+  readonly id: string;
+  readonly type: string | null;
+  readonly queue: string;
+  readonly key: string | null;
+  readonly status: 'pending' | 'running' | 'completed' | 'failed' | 'cancelled' | 'paused';
+  readonly priority: number;
+  readonly payload: any;
+  readonly result: T | null;
+  readonly error: string | null;
+  readonly attempts: number;
+  readonly maxAttempts: number | null;
+  readonly scheduledAt: string;
+  readonly createdAt: string;
+  readonly startedAt: string | null;
+  readonly completedAt: string | null;
 }

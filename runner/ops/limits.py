@@ -27,6 +27,7 @@ DEFAULT_OP_LIMITS: Final[dict[str, OpLimit]] = {
     "storage": OpLimit(100, 3),
     "assets": OpLimit(100, 6),
     "service": OpLimit(32, 0),
+    "tasks": OpLimit(100, 5),
     "crypto": OpLimit(1000, 4),
     "websocket": OpLimit(10, 6),
     "timer": OpLimit(10_000, 0),

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from runner.store.database import Statements
     from runner.store.secrets import SecretBox
 
-ValueType: TypeAlias = Literal["var", "secret", "kv", "storage", "database", "service", "assets"]
+ValueType: TypeAlias = Literal[
+    "var", "secret", "kv", "storage", "database", "service", "assets", "tasks"
+]
 
 _KEY: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$.-]{0,254}")
 _NOT_KEYS: Final = frozenset({"__proto__", "constructor", "prototype"})
@@ -176,6 +178,14 @@ class Environments:
             case "service":
                 found = await self._statements.value(
                     "callable_worker", tenant=tenant, id=as_id(value), name=value
+                )
+                if found is None:
+                    raise NotFoundError("worker", value)
+                return str(found)
+            case "tasks":
+                # Another tenant's worker takes no tasks, even when it is public.
+                found = await self._statements.value(
+                    "worker", tenant=tenant, id=as_id(value), name=value
                 )
                 if found is None:
                     raise NotFoundError("worker", value)

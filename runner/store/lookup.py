@@ -80,6 +80,7 @@ class ValueRow(msgspec.Struct, frozen=True, kw_only=True):
     sealed: bytes | None
     kv: UUID | None
     service: UUID | None
+    tasks: UUID | None
     storage: UUID | None
     bucket: str | None
     prefix: str | None

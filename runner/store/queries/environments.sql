@@ -28,6 +28,7 @@ SELECT v.id, v.key, CASE v.type::text WHEN 'worker' THEN 'service' ELSE v.type::
            WHEN 'storage' THEN (SELECT name FROM storage_configs WHERE id::text = v.value AND user_id = v.user_id)
            WHEN 'assets' THEN (SELECT name FROM storage_configs WHERE id::text = v.value AND user_id = v.user_id)
            WHEN 'database' THEN (SELECT name FROM database_configs WHERE id::text = v.value AND user_id = v.user_id)
+           WHEN 'tasks' THEN (SELECT name FROM workers WHERE id::text = v.value AND user_id = v.user_id)
            WHEN 'worker' THEN (SELECT name FROM workers WHERE id::text = v.value AND (user_id = v.user_id OR public))
        END AS target,
        v.manifest_of IS NOT NULL AS from_manifest, v.updated_at

@@ -58,7 +58,7 @@ WHERE w.id = %(worker)s;
 
 -- name: values_to_run
 -- What a binding leads to is NULL where it is gone, or somebody else's.
-SELECT v.id, v.key, v.type::text, v.value, v.sealed, k.id AS kv, t.id AS service,
+SELECT v.id, v.key, v.type::text, v.value, v.sealed, k.id AS kv, t.id AS service, e.id AS tasks,
        s.id AS storage, s.bucket, s.prefix, s.endpoint, s.region, s.access_key_id, s.secret_access_key, s.secret_access_key_sealed,
        b.id AS database, b.provider::text, b.schema_name, b.connection_string, b.connection_string_sealed, b.max_rows,
        b.timeout_seconds
@@ -69,6 +69,7 @@ LEFT JOIN storage_configs AS s
 LEFT JOIN database_configs AS b ON b.user_id = v.user_id AND b.id = CASE WHEN v.type = 'database' THEN v.value::uuid END
 LEFT JOIN workers AS t
     ON (t.user_id = v.user_id OR t.public) AND t.id = CASE WHEN v.type = 'worker' THEN v.value::uuid END
+LEFT JOIN workers AS e ON e.user_id = v.user_id AND e.id = CASE WHEN v.type = 'tasks' THEN v.value::uuid END
 WHERE v.environment_id = %(environment)s AND v.user_id = %(tenant)s
 ORDER BY v.key;
 

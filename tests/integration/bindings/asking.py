@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from runner.deployments import make_deployment, make_limits
+from runner.events.context import EventContext
 from runner.ops.registry import OpCall, Ops
 from runner.streams import InboundStream, OutboundStream
 
@@ -84,6 +85,7 @@ class Worker:
     def __init__(self, ops: Ops, work: Deployment) -> None:
         self.ops = ops
         self.deployment = work
+        self.context = EventContext()
         self.inbound: dict[int, InboundStream] = {}
         self.outbound_streams: dict[int, OutboundStream] = {}
         self.on_end: list[Callable[[Execution], None]] = []

@@ -74,6 +74,7 @@ def test_each_kind_of_binding_has_its_chunk_and_its_op() -> None:
         ("database", OpLimit(100, 5)),
         ("storage", OpLimit(100, 3)),
         ("service", OpLimit(32, 0)),
+        ("tasks", OpLimit(100, 5)),
         ("crypto", OpLimit(1000, 4)),
         ("websocket", OpLimit(10, 6)),
         ("timer", OpLimit(10_000, 0)),

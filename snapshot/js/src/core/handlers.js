@@ -61,7 +61,7 @@ export function run(namespace) {
       (typeof target === 'object' && target !== null) || typeof target === 'function';
     let handler = isObject ? target[type] : undefined;
     if (isObject && event.taskType !== undefined) {
-      const entry = use('tasks').entryOf(target, event);
+      const entry = use('task-handlers').entryOf(target, event);
       if (entry !== undefined) {
         target = entry;
         handler = entry.handler;
@@ -121,7 +121,7 @@ function sendResult(value) {
       typeof value === 'object' && value !== null && typeof value.success === 'boolean';
     data = isResult ? value.data : value;
     if (isResult) {
-      whole = value.success ? stringify(value) : use('tasks').failureOf(value);
+      whole = value.success ? stringify(value) : use('task-handlers').failureOf(value);
     } else {
       const text = stringify(value);
       whole = text === undefined ? '{"success":true}' : `{"success":true,"data":${text}}`;
