@@ -19,14 +19,14 @@ from runner.errors import DeploymentError
 from runner.manifest import Manifest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 SCRIPT_SUFFIXES: Final = (".js", ".mjs", ".ts", ".mts")
 _SOURCE_SUFFIXES: Final = frozenset({*SCRIPT_SUFFIXES, ".json"})
 _INDEXES: Final = ("index.js", "index.mjs", "index.ts", "index.mts")
 _GUESSES: Final = ("", *SCRIPT_SUFFIXES, *(f"/{index}" for index in _INDEXES))
 _TYPESCRIPT_OF: Final = {".js": ".ts", ".mjs": ".mts"}
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
+WORKER_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 _NOT_OURS: Final = frozenset({"node_modules", "__pycache__"})
 _MAX_FILES: Final = 2000
 _MAX_BYTES: Final = 64 << 20
@@ -85,15 +85,15 @@ def worker_name(path: Path) -> str:
     """
     manifest = read_manifest(path) if path.is_dir() else Manifest()
     name = manifest.name or (path.resolve().name if path.is_dir() else path.stem)
-    if not _NAME.fullmatch(name):
+    if not WORKER_NAME.fullmatch(name):
         raise DeploymentError(
             f"{path}: {name!r} is no name for a worker; letters, digits, '-', '_' and '.' are allowed"
         )
     return name
 
 
-def read_source(path: Path) -> Source:
-    """Read a worker.
+def read_source(path: Path, read: Callable[[Path], str] | None = None) -> Source:
+    """Read a worker. ``read(path)``: how a file of it is read, if not as any other.
 
     Raises
     ------
@@ -103,13 +103,13 @@ def read_source(path: Path) -> Source:
     """
     name = worker_name(path)
     if not path.is_dir():
-        return Source(name, path.name, _reachable(path.parent, [path.name]), Manifest())
+        return Source(name, path.name, reachable(path.parent, [path.name], read), Manifest())
     manifest = read_manifest(path)
     main = manifest.main or next((index for index in _INDEXES if (path / index).is_file()), "")
     if not main or not (path / main).is_file():
         raise DeploymentError(f"{path} has no {main or ' or '.join(_INDEXES)}")
     main = posixpath.normpath(main)
-    return Source(name, main, _reachable(path, [main, *_all_files(path)]), manifest)
+    return Source(name, main, reachable(path, [main, *_all_files(path)], read), manifest)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -137,7 +137,7 @@ def files_of(path: Path) -> Iterator[Path]:
         yield path / "worker.toml"
         yield from (path / name for name in _all_files(path))
     else:
-        yield from (path.parent / name for name in _reachable(path.parent, [path.name]))
+        yield from (path.parent / name for name in reachable(path.parent, [path.name]))
 
 
 def _is_worker(path: Path) -> bool:
@@ -163,8 +163,11 @@ def _all_files(root: Path) -> Iterator[str]:
                 yield path.relative_to(root).as_posix()
 
 
-def _reachable(root: Path, names: Iterable[str]) -> dict[str, str]:
-    """Read the named files and whatever they import, as far as it is under ``root``."""
+def reachable(
+    root: Path, names: Iterable[str], read: Callable[[Path], str] | None = None
+) -> dict[str, str]:
+    """Read the named files and whatever they import, as far as it is under ``root``; see :func:`read_source`."""
+    read = read or _read
     files: dict[str, str] = {}
     waiting = list(names)
     size = 0
@@ -172,7 +175,7 @@ def _reachable(root: Path, names: Iterable[str]) -> dict[str, str]:
         name = waiting.pop()
         if name in files:
             continue
-        text = _read(root / name)
+        text = read(root / name)
         size += len(text)
         if len(files) >= _MAX_FILES or size > _MAX_BYTES:
             raise DeploymentError(

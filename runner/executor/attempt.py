@@ -28,6 +28,8 @@ class Ended(NamedTuple):
     outcome: Outcome
     result: TaskResult
     alone: bool
+    text: str
+    """The result as the task wrote it, JSON."""
 
 
 class Attempts:
@@ -78,7 +80,9 @@ class Attempts:
             self.running.discard(execution)
         if cancelled is not None and outcome.kind is not OutcomeKind.OK:
             raise cancelled
-        return Ended(outcome, read_result(execution.result), alone=others == [0])
+        result = execution.result
+        text = '{"success":true}' if result is None else result.json
+        return Ended(outcome, read_result(result), others == [0], text)
 
     def stop(self, reason: str = "drain") -> None:
         """Tell JavaScript that it should come to an end."""

@@ -1,0 +1,78 @@
+"""Scripts as deployments, built once for each version of their files.
+
+Must not know where tasks come from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from runner.events.context import EventContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pools.protocol import OutcomeKind
+    from runner.builder import Builder
+    from runner.deployments import Deployment
+    from runner.events.task import TaskEvent
+    from runner.executor.attempt import Attempts, Ended
+    from runner.executor.scripts import ScriptFolder, Stamp
+
+_KEPT: Final = 1000
+
+
+class Programs:
+    """Runs what tasks name: a script by its path, or a worker by its name."""
+
+    def __init__(self, folder: ScriptFolder, builder: Builder, attempts: Attempts) -> None:
+        self._folder = folder
+        self._builder = builder
+        self.attempts = attempts
+        self._kept: OrderedDict[tuple[str, bool], tuple[Deployment, Stamp]] = OrderedDict()
+
+    async def run(
+        self,
+        name: str,
+        event: TaskEvent,
+        timeout_ms: int,
+        *,
+        worker: bool = False,
+        cancelled_as: Callable[[], OutcomeKind] | None = None,
+    ) -> Ended:
+        """Run a task; ``timeout_ms`` is for CPU and clock.
+
+        Raises
+        ------
+        ScriptRefusedError
+            It names no script that may be run.
+        BusyError
+            No lane serves.
+
+        """
+        deployment = await self._deployment(name, worker=worker)
+        limits = msgspec.structs.replace(deployment.limits, cpu_ms=timeout_ms, wall_ms=timeout_ms)
+        deployment = msgspec.structs.replace(deployment, limits=limits)
+        context = EventContext(kind="task", request_id=f"task-{event.task_id}")
+        if cancelled_as is None:
+            return await self.attempts.run(deployment, event, context)
+        return await self.attempts.run(deployment, event, context, cancelled_as=cancelled_as)
+
+    async def _deployment(self, name: str, *, worker: bool) -> Deployment:
+        key = name, worker
+        kept = self._kept.get(key)
+        if kept is not None and self._folder.unchanged(kept[1]):
+            self._kept.move_to_end(key)
+            return kept[0]
+        read = self._folder.worker if worker else self._folder.script
+        # A folder may be at the other end of a network.
+        script = await asyncio.to_thread(read, name)
+        deployment = await self._builder.build(script.source, {})
+        self._kept[key] = deployment, script.stamp
+        if len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return deployment
