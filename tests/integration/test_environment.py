@@ -1,0 +1,114 @@
+"""Each variable of the environment has a test that sees what it does: which one, by name.
+
+A setting that is parsed and then forgotten is worse than none. Whoever adds one adds the test, and names it here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from runner.settings_report import describe_settings
+
+ROOT = Path(__file__).parents[2]
+TESTS = ROOT / "tests"
+
+POOLS = "integration/environment/test_pools.py::"
+SERVING = "integration/environment/test_serving.py::"
+SEEN = {
+    "CODE_CACHE_MAX_BYTES": POOLS + "test_compiled_code_is_kept_unless_none_may_be",
+    "CONTEXT_REUSE": SERVING + "test_contexts_may_be_used_again",
+    "CONTROL_ADDR": SERVING + "test_addresses_are_where_it_listens",
+    "CONTROL_TOKEN": "integration/test_serve.py::test_without_a_token_its_api_is_closed_and_its_probes_are_open",
+    "CONTROL_URL": "integration/api/test_verbs.py::test_a_wrong_token_an_unreachable_runner_and_none_at_all_are_told_apart",
+    "CPU_TIME_LIMIT_MS": "acceptance/test_service.py::test_each_misbehaviour_is_one_answer_and_the_next_request_is_served",
+    "DATABASE_URL": "integration/test_serve.py::test_it_serves_what_is_in_the_database_and_what_comes_into_it",
+    "DB_POOL_WORKER_SIZE": SERVING + "test_workers_have_so_many_sessions_in_databases",
+    "DRAIN_TIMEOUT_MS": "integration/test_dev.py::test_drain_tells_executions_and_ends_them_in_time",
+    "EXPOSE_ERRORS": "integration/test_dev.py::test_error_texts_stay_inside_if_wanted",
+    "FETCH_ALLOW_PRIVATE_NETWORK": POOLS + "test_this_machine_is_out_of_reach_unless_it_is_allowed",
+    "HTTP_ADDR": SERVING + "test_addresses_are_where_it_listens",
+    "HTTP_POOL_MAX_IDLE_PER_HOST": POOLS + "test_so_many_connections_stay_open",
+    "ISOLATE_HEAP_INITIAL_MB": POOLS + "test_a_larger_first_heap_is_collected_later",
+    "ISOLATE_HEAP_MAX_MB": "acceptance/test_service.py::test_each_misbehaviour_is_one_answer_and_the_next_request_is_served",
+    "ISOLATE_HOSTS": POOLS + "test_lanes_are_spread_over_hosts",
+    "ISOLATE_POOL_SIZE": "integration/calls/test_worker_to_worker.py::test_without_a_place_for_calls_they_fail_at_once",
+    "ISOLATE_QUEUE_SIZE": POOLS + "test_so_many_wait_so_long_for_a_lanes_isolate",
+    "ISOLATE_QUEUE_TIMEOUT_MS": POOLS + "test_so_many_wait_so_long_for_a_lanes_isolate",
+    "ISOLATE_SANDBOX": "integration/test_doctor.py::test_without_the_sandbox_it_says_so",
+    "LOG_FORMAT": "integration/test_serve.py::test_machines_read_its_log_as_objects",
+    "LOG_LEVEL": SERVING + "test_the_log_has_what_is_grave_enough",
+    "LOG_RETENTION_DAYS": SERVING + "test_old_lines_and_lines_above_the_number_go",
+    "LOG_RETENTION_LINES": SERVING + "test_old_lines_and_lines_above_the_number_go",
+    "MAX_CONCURRENT_PER_TENANT": POOLS + "test_a_tenant_has_so_many_places_over_all_its_workers",
+    "MAX_CONCURRENT_PER_WORKER": "integration/test_dev.py::test_at_most_so_many_run_at_once_and_so_many_wait",
+    "MAX_ISOLATES_PER_TENANT": POOLS + "test_a_tenant_has_so_many_isolates_on_a_lane",
+    "MAX_QUEUED_WORKERS": "integration/test_dev.py::test_at_most_so_many_run_at_once_and_so_many_wait",
+    "MAX_REQUEST_BODY_BYTES": "integration/test_dev.py::test_a_body_above_the_limit_is_413",
+    "NATS_CREDENTIALS": SERVING + "test_credentials_open_the_bus",
+    "NATS_SERVERS": "integration/nats/test_processes.py::test_a_gateway_serves_what_runners_have",
+    "NO_COLOR": SERVING + "test_colours_are_for_terminals_that_want_them",
+    "OTLP_ENDPOINT": "integration/telemetry/test_telemetry.py::test_a_request_is_a_trace_and_metrics",
+    "OTLP_HEADERS": SERVING + "test_a_collector_is_told_who_sends_and_with_what_leave",
+    "OTLP_SERVICE_NAME": SERVING + "test_a_collector_is_told_who_sends_and_with_what_leave",
+    "OTLP_TRACES_PER_SECOND": "integration/telemetry/test_telemetry.py::test_errors_are_kept_when_nothing_is_sampled",
+    "POSTGRES_DB": SERVING + "test_a_database_may_be_named_in_parts",
+    "POSTGRES_HOST": SERVING + "test_a_database_may_be_named_in_parts",
+    "POSTGRES_PASSWORD": SERVING + "test_a_database_may_be_named_in_parts",
+    "POSTGRES_PORT": SERVING + "test_a_database_may_be_named_in_parts",
+    "POSTGRES_USER": SERVING + "test_a_database_may_be_named_in_parts",
+    "RUNNER_PROCESSES": "integration/test_runner_processes.py::test_they_share_the_address_and_the_lanes",
+    "SECRETS_KEY": "integration/store/test_secrets.py::test_migrate_up_seals_when_there_is_a_key",
+    "SNAPSHOT_CACHE_MAX": POOLS + "test_compiled_code_is_kept_unless_none_may_be",
+    "SNAPSHOT_DIR": SERVING + "test_the_snapshot_is_kept_where_it_is_wanted",
+    "TRUSTED_PROXIES": SERVING + "test_only_proxies_are_believed",
+    "V8_EXECUTE": POOLS + "test_the_mode_says_whether_isolates_are_used_again",
+    "V8_FLAGS": POOLS + "test_v8_gets_the_flags",
+    "V8_JITLESS": POOLS + "test_without_compilers_there_is_no_webassembly",
+    "WALL_CLOCK_TIMEOUT_MS": "acceptance/test_service.py::test_each_misbehaviour_is_one_answer_and_the_next_request_is_served",
+    "WORKER_DOMAINS": SERVING + "test_a_worker_has_its_name_below_each_worker_domain",
+    "WORKER_POOL_SIZE": POOLS + "test_lanes_are_spread_over_hosts",
+    "WORKER_WAIT_TIMEOUT_MS": POOLS + "test_nobody_waits_longer_for_a_turn",
+}
+ELSEWHERE = {
+    # A variable that is not seen here: why.
+    "CACHE_MAX_BYTES": "the cache's own tests see it",
+    "CACHE_MAX_BYTES_PER_TENANT": "the cache's own tests see it",
+    "JOB_CONCURRENCY": "the durable queue's own tests see it",
+    "JOB_TIMEOUT": "the durable queue's own tests see it",
+    "TASK_TABLE": "the durable queue's own tests see it",
+}
+LIMITS = re.compile(r"LIMIT_[A-Z]+")
+"""All in one table, which the core gets: tests/unit/runner/test_op_places.py sees each set, the ops' own tests what it does."""
+
+VARIABLES = {setting.variable for setting in describe_settings({}, ROOT / "nowhere")}
+
+
+@cache
+def read(path: str) -> tuple[str, frozenset[str]]:
+    """Give the text of a file of tests, and the names of its tests."""
+    text = (TESTS / path).read_text("utf-8")
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return text, frozenset(
+        node.name for node in ast.walk(ast.parse(text)) if isinstance(node, functions)
+    )
+
+
+def test_each_variable_has_a_test() -> None:
+    """Also those that are not in the table of settings, but belong to one of it."""
+    limits = {variable for variable in VARIABLES if LIMITS.fullmatch(variable)}
+    assert VARIABLES - limits == SEEN.keys() | ELSEWHERE.keys()
+
+
+@pytest.mark.parametrize("variable", sorted(SEEN))
+def test_the_test_is_there_and_sets_the_variable(variable: str) -> None:
+    """By its name, in the environment of what is tested."""
+    path, _, name = SEEN[variable].partition("::")
+    text, tests = read(path)
+    assert name in tests
+    prefix = "POSTGRES_" if variable.startswith("POSTGRES_") else variable
+    assert re.search(rf"\b{prefix}", text)
