@@ -64,7 +64,7 @@ class TaskTable:
     ) -> list[Task]:
         async with self._lines.lend() as line:
             rows = await line.rows(
-                "leaf",
+                "leaf_all" if which.tenant is None else "leaf",
                 tenant=which.tenant,
                 queue=which.queue,
                 status=which.status,
@@ -78,13 +78,15 @@ class TaskTable:
         return [read_task(row) for row in rows]
 
     async def stats(self, tenant: UUID | None, queue: str | None) -> Stats:
-        async with self._lines.lend() as line:
+        async with self._lines.transaction() as line:
+            await line.run("count_by_table")
             rows = await line.rows("stats", tenant=tenant, queue=queue)
         counts = dict(rows)
         return Stats(**counts, total=sum(counts.values()))
 
     async def stats_of_queues(self, tenant: UUID | None) -> dict[str, Stats]:
-        async with self._lines.lend() as line:
+        async with self._lines.transaction() as line:
+            await line.run("count_by_table")
             rows = await line.rows("stats_of_queues", tenant=tenant)
         counts: dict[str, dict[str, int]] = {}
         for queue, status, count in rows:

@@ -48,20 +48,53 @@ FROM tasks
 WHERE id = %(id)s::uuid AND (%(tenant)s::uuid IS NULL OR tenant = %(tenant)s::uuid);
 
 -- name: leaf
--- Newest first, from `before` on.
+-- One tenant's, newest first, from `before` on.
 SELECT id, tenant, queue, kind, script, worker, type, key, concurrency_key, priority, status, payload::text, options::text,
     result::text, error, errors::text, attempts, max_attempts, retry::text, timeout_ms, trace, schedule, due_at, scheduled_at,
     leased_until, leased_by, created_at, updated_at, started_at, completed_at
 FROM tasks
-WHERE (%(tenant)s::uuid IS NULL OR tenant = %(tenant)s::uuid)
+WHERE tenant = %(tenant)s::uuid
+  AND created_at <= coalesce(%(before_at)s::timestamptz, 'infinity')
+  AND (%(before_at)s::timestamptz IS NULL OR (created_at, id) < (%(before_at)s::timestamptz, %(before_id)s::uuid))
   AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
   AND (%(status)s::text IS NULL OR status = %(status)s::text)
   AND (%(kind)s::text IS NULL OR kind = %(kind)s::text)
   AND (%(type)s::text IS NULL OR type LIKE %(type)s::text)
   AND (%(key)s::text IS NULL OR key = %(key)s::text)
-  AND (%(before_at)s::timestamptz IS NULL OR (created_at, id) < (%(before_at)s::timestamptz, %(before_id)s::uuid))
 ORDER BY created_at DESC, id DESC
 LIMIT %(most)s::int;
+
+-- name: leaf_all
+-- Everybody's: the newest of each tenant, and of these the newest.
+WITH RECURSIVE owner (tenant) AS (
+    (SELECT tenant FROM tasks ORDER BY tenant LIMIT 1)
+    UNION ALL
+    SELECT next.tenant FROM owner, LATERAL (
+        SELECT tenant FROM tasks WHERE tenant > owner.tenant ORDER BY tenant LIMIT 1
+    ) AS next
+)
+SELECT page.* FROM owner, LATERAL (
+    SELECT id, tenant, queue, kind, script, worker, type, key, concurrency_key, priority, status, payload::text, options::text,
+        result::text, error, errors::text, attempts, max_attempts, retry::text, timeout_ms, trace, schedule, due_at, scheduled_at,
+        leased_until, leased_by, created_at, updated_at, started_at, completed_at
+    FROM tasks
+    WHERE tenant = owner.tenant
+      AND created_at <= coalesce(%(before_at)s::timestamptz, 'infinity')
+      AND (%(before_at)s::timestamptz IS NULL OR (created_at, id) < (%(before_at)s::timestamptz, %(before_id)s::uuid))
+      AND (%(queue)s::text IS NULL OR queue = %(queue)s::text)
+      AND (%(status)s::text IS NULL OR status = %(status)s::text)
+      AND (%(kind)s::text IS NULL OR kind = %(kind)s::text)
+      AND (%(type)s::text IS NULL OR type LIKE %(type)s::text)
+      AND (%(key)s::text IS NULL OR key = %(key)s::text)
+    ORDER BY created_at DESC, id DESC
+    LIMIT %(most)s::int
+) AS page
+ORDER BY page.created_at DESC, page.id DESC
+LIMIT %(most)s::int;
+
+-- name: count_by_table
+-- Whoever counts everything reads the table, not an index of it. Ends with the transaction.
+SELECT set_config('enable_seqscan', 'on', true), set_config('max_parallel_workers_per_gather', '2', true);
 
 -- name: stats
 SELECT status, count(*) FROM tasks

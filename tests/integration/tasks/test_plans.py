@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from runner.tasks.engine import open_engine
 from runner.tasks.task import NOBODY, Completed
@@ -54,13 +56,19 @@ async def queue(full: str) -> AsyncIterator[Queue]:
 
 
 async def explain(asked: Queue, name: str, /, **values: Any) -> str:
+    """Return the plan of a statement as executors have it: prepared once, whatever its values."""
     async with asked.engine.lines.lend() as line:
         statement = line._statements[name]
-        cursor = psycopg.AsyncRawCursor(line.connection)
-        text = ANALYZE.encode() + statement.text
-        async with line.connection.transaction(force_rollback=True):
-            await cursor.execute(text, [values[one] for one in statement.names])
-            return "\n".join(row[0] for row in await cursor.fetchall())
+        connection = line.connection
+        async with connection.transaction(force_rollback=True):
+            await psycopg.AsyncRawCursor(connection).execute(b"PREPARE asked AS " + statement.text)
+            literals = [sql.Literal(values[one]) for one in statement.names]
+            cursor = await connection.execute(
+                sql.SQL(ANALYZE + "EXECUTE asked ({})").format(sql.SQL(", ").join(literals))
+            )
+            plan = "\n".join(row[0] for row in await cursor.fetchall())
+            await connection.execute("DEALLOCATE asked")
+        return plan
 
 
 def most_rows(plan: str) -> float:
@@ -91,6 +99,15 @@ async def test_a_claim_looks_at_what_it_takes(queue: Queue) -> None:
         assert "tasks_pending" in plan
         assert most_rows(plan) <= 64
         assert buffers(plan) < 600
+
+
+async def test_a_streak_looks_behind_what_it_has_claimed(queue: Queue) -> None:
+    flows = {"flow_queues": ["default"], "flow_tenants": [UUID(int=0xFFFF)], "priorities": [1]}
+    since = datetime.now(UTC) - timedelta(days=1)
+    plan = await explain(queue, "claim_again", **claiming(**flows, sinces=[since]))
+    assert "Seq Scan on tasks" not in plan
+    assert most_rows(plan) <= 10
+    assert buffers(plan) < 250
 
 
 async def test_a_flood_costs_a_claim_no_more_than_a_trickle(queue: Queue) -> None:
@@ -148,12 +165,15 @@ async def test_retention_and_keys_have_their_indexes(queue: Queue) -> None:
     assert most_rows(clean) <= 101
     by_key = await explain(queue, "by_key", tenant=[NOBODY], key=["k"])
     assert "tasks_live_key" in by_key
-    mine = await explain(
-        queue, "leaf", tenant=UUID(int=7), queue=None, status=None, kind=None, type=None, key=None, before_at=None,
-        before_id=None, most=20,
-    )  # fmt: skip
+    page: dict[str, Any] = {
+        "queue": None, "status": None, "kind": None, "type": None, "key": None, "before_at": None, "before_id": None,
+    }  # fmt: skip
+    mine = await explain(queue, "leaf", tenant=UUID(int=7), most=20, **page)
     assert "tasks_of_tenant" in mine
     assert most_rows(mine) <= 200
+    everybodys = await explain(queue, "leaf_all", most=20, **page)
+    assert "Seq Scan on tasks" not in everybodys
+    assert most_rows(everybodys) <= 251 * 20
 
 
 async def test_a_renewed_lease_changes_no_index(queue: Queue) -> None:
