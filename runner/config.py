@@ -86,6 +86,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain_timeout_ms: int = 30_000
     expose_errors: bool = True
     op_limits: dict[str, OpLimit] = msgspec.field(default_factory=DEFAULT_OP_LIMITS.copy)
+    cache_bytes: int = 64 * MIB
+    """Of the Cache API, in this process."""
+    cache_tenant_bytes: int = 16 * MIB
     code_cache_entries: int = 5000
     code_cache_bytes: int = 512 * MIB
     log_retention_days: int = 7
@@ -238,6 +241,8 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("MAX_REQUEST_BODY_BYTES", "max_request_body_bytes", _whole(0)),
     ("DRAIN_TIMEOUT_MS", "drain_timeout_ms", _whole(0)),
     ("EXPOSE_ERRORS", "expose_errors", _flag),
+    ("CACHE_MAX_BYTES", "cache_bytes", _whole(0)),
+    ("CACHE_MAX_BYTES_PER_TENANT", "cache_tenant_bytes", _whole(0)),
     ("SNAPSHOT_CACHE_MAX", "code_cache_entries", _whole(0)),
     ("CODE_CACHE_MAX_BYTES", "code_cache_bytes", _whole(0)),
     ("LOG_RETENTION_DAYS", "log_retention_days", _whole(0, 36_500)),

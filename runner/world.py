@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runner.config import Settings
     from runner.ops.addresses import AddressPolicy
     from runner.ops.assets import Assets
+    from runner.ops.cache import Caches
     from runner.ops.crypto import Crypto
     from runner.ops.database import Database
     from runner.ops.fetch import Fetch
@@ -58,6 +59,7 @@ class World:
             "assets": LazyOp(self.buckets.make_assets),
             "service": LazyOp(self._make_service),
             "websocket": LazyOp(self._make_websocket),
+            "cache": LazyOp(self._make_cache),
             "crypto": LazyOp(self._make_crypto),
         }
 
@@ -104,6 +106,13 @@ class World:
         from runner.sockets.client import Dialer
 
         return WebSockets(Dialer(address_policy(self._settings)), user_agent())
+
+    def _make_cache(self) -> Caches:
+        from runner.cache.store import CacheStore
+        from runner.ops.cache import Caches
+
+        settings = self._settings
+        return Caches(CacheStore(settings.cache_bytes, settings.cache_tenant_bytes))
 
     def _pool_for(self, what: str) -> Pool:
         if self.pool is None:

@@ -30,6 +30,7 @@ DEFAULT_OP_LIMITS: Final[dict[str, OpLimit]] = {
     "tasks": OpLimit(100, 5),
     "crypto": OpLimit(1000, 4),
     "websocket": OpLimit(10, 6),
+    "cache": OpLimit(200, 6),
     "timer": OpLimit(10_000, 0),
     "console": OpLimit(10_000, 1 << 20),
 }

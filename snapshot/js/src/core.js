@@ -55,6 +55,7 @@ Object.assign(core, {
   log,
   made,
   makeBody,
+  makeRequest,
   makeRequestState,
   makeResponse,
   makeResponseState,

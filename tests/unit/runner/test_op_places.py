@@ -77,6 +77,7 @@ def test_each_kind_of_binding_has_its_chunk_and_its_op() -> None:
         ("tasks", OpLimit(100, 5)),
         ("crypto", OpLimit(1000, 4)),
         ("websocket", OpLimit(10, 6)),
+        ("cache", OpLimit(200, 6)),
         ("timer", OpLimit(10_000, 0)),
         ("console", OpLimit(10_000, 1 << 20)),
     ],

@@ -74,10 +74,12 @@ const interfaces = {
     'ReadableStreamBYOBRequest',
   ],
   compression: ['CompressionStream', 'DecompressionStream'],
+  cache: ['Cache', 'CacheStorage'],
   crypto: ['Crypto'],
   'crypto-subtle': ['CryptoKey', 'SubtleCrypto'],
   'dom-exception': ['DOMException'],
   encoding: ['TextDecoder', 'TextDecoderStream', 'TextEncoder', 'TextEncoderStream'],
+  'event-source': ['EventSource'],
   events: ['CustomEvent', 'ErrorEvent', 'Event', 'EventTarget', 'PromiseRejectionEvent'],
   formdata: ['FormData'],
   headers: ['Headers'],
@@ -104,6 +106,7 @@ for (const [chunk, names] of Object.entries(interfaces)) {
   for (const name of names) defineLazy(chunk, name, false);
 }
 
+defineLazy('cache', 'caches', true);
 defineLazy('console', 'console', false);
 defineLazy('crypto', 'crypto', true);
 defineLazy('environment', 'env', false);

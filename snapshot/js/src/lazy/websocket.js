@@ -4,6 +4,7 @@
 import { copyBytes, viewOf } from '../buffers.js';
 import { brandInterface } from '../interface.js';
 import { makeList } from '../list.js';
+import { originOf } from '../origin.js';
 import {
   defineProperty,
   Promise,
@@ -201,13 +202,6 @@ class Wire {
   resume() {
     this.to.forwards?.resume();
   }
-}
-
-function originOf(url) {
-  const start = stringIndexOf(url, '://');
-  if (start === -1) return '';
-  const end = stringIndexOf(url, '/', start + 3);
-  return end === -1 ? url : stringSlice(url, 0, end);
 }
 
 /** Whether `text` is a token of HTTP. */
