@@ -18,6 +18,7 @@ SCENARIOS: Final = {
     "memory": "resident size over 100,000 executions in each mode, and of an idle isolate",
     "http": "requests through the front door: CPU time of the whole process tree, rate, latency",
     "nats": "request-reply over NATS, 200 bytes each way, against direct dispatch and a bare echo",
+    "tasks": "the durable queue: no-op tasks against bare claims, enqueueing, latency, JavaScript, a backlog",
     "telemetry": "dispatch with metrics and traces, and without",
     "routing": "a worker that asks another: in the runner, and over loopback HTTP",
     "fairness": "one tenant's latency, alone and beside another that floods the runner",
