@@ -184,3 +184,23 @@ declare class WebSocketPair {
   0: WebSocket;
   1: WebSocket;
 }
+
+/** https://html.spec.whatwg.org/#server-sent-events */
+declare class EventSource extends EventTarget {
+  constructor(url: string | URL, init?: { withCredentials?: boolean });
+  /** The events in a stream, such as the body of an answer. */
+  static from(stream: ReadableStream<Uint8Array | string>): EventSource;
+  static readonly CONNECTING: 0;
+  static readonly OPEN: 1;
+  static readonly CLOSED: 2;
+  readonly CONNECTING: 0;
+  readonly OPEN: 1;
+  readonly CLOSED: 2;
+  readonly url: string;
+  readonly withCredentials: boolean;
+  readonly readyState: number;
+  onopen: ((event: Event) => any) | null;
+  onmessage: ((event: MessageEvent<string>) => any) | null;
+  onerror: ((event: Event) => any) | null;
+  close(): void;
+}

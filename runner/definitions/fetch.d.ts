@@ -143,3 +143,33 @@ declare class File extends Blob {
   readonly lastModified: number;
   readonly webkitRelativePath: string;
 }
+
+interface CacheQueryOptions {
+  ignoreSearch?: boolean;
+  ignoreMethod?: boolean;
+  ignoreVary?: boolean;
+}
+
+/** https://w3c.github.io/ServiceWorker/#cache-interface */
+declare class Cache {
+  private constructor();
+  match(request: RequestInfo | URL, options?: CacheQueryOptions): Promise<Response | undefined>;
+  matchAll(request?: RequestInfo | URL, options?: CacheQueryOptions): Promise<readonly Response[]>;
+  add(request: RequestInfo | URL): Promise<void>;
+  addAll(requests: Iterable<RequestInfo | URL>): Promise<void>;
+  put(request: RequestInfo | URL, response: Response): Promise<void>;
+  delete(request: RequestInfo | URL, options?: CacheQueryOptions): Promise<boolean>;
+  keys(request?: RequestInfo | URL, options?: CacheQueryOptions): Promise<readonly Request[]>;
+}
+
+declare class CacheStorage {
+  private constructor();
+  readonly default: Cache;
+  match(request: RequestInfo | URL, options?: CacheQueryOptions & { cacheName?: string }): Promise<Response | undefined>;
+  has(cacheName: string): Promise<boolean>;
+  open(cacheName: string): Promise<Cache>;
+  delete(cacheName: string): Promise<boolean>;
+  keys(): Promise<string[]>;
+}
+
+declare var caches: CacheStorage;

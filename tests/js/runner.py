@@ -7,7 +7,7 @@ come first, before them a harness. Must not know pytest or command lines.
 from __future__ import annotations
 
 import re
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).parent
 SUITES: Final = HERE / "suites"
 _META: Final = re.compile(r"^//\s*META:\s*(\w+)=(.*?)\s*$")
-_IMPORTED: Final = re.compile(r"""importScripts\(\s*["']([^"']+)["']""")
+_IMPORT: Final = re.compile(r"importScripts\(([^)]*)\)")
+_NAME: Final = re.compile(r"""["']([^"']+)["']""")
 _SUBSTITUTION: Final = re.compile(r"\{\{(\w+)[^}]*\}\}")
 _FILES: Final = (".any.js", ".worker.js", ".window.js")
 _TIMEOUT_MS: Final = 30_000
@@ -98,10 +99,11 @@ class TestFile:
         found: dict[str, str] = {}
         waiting = [text for name, text in self.scripts() if name != "harness"]
         while waiting:
-            for name in _IMPORTED.findall(waiting.pop()):
-                if name not in found:
-                    found[name] = self._read(name) or ""
-                    waiting.append(found[name])
+            for name in _NAME.findall(" ".join(_IMPORT.findall(waiting.pop()))):
+                with suppress(OSError):
+                    if name not in found:
+                        found[name] = self._read(name) or ""
+                        waiting.append(found[name])
         return found
 
     def _read(self, script: str) -> str | None:
@@ -203,7 +205,23 @@ class Platform:
     async def run(self, test: TestFile) -> FileResult:
         """Run one file to its end; whatever ends it otherwise is its status."""
         base = self._serve(test.root)
-        payload = {
+        try:
+            payload = self._payload(test, base)
+        except OSError as missing:
+            return FileResult(1, f"{missing}", [])
+        event = encode_task(TaskEvent(msgspec.Raw(msgspec.json.encode(payload))))
+        execution = self._runner.dispatcher.start(self._deployment(test.timeout_ms), event)
+        outcome = await execution.ended()
+        if outcome.kind is not OutcomeKind.OK:
+            error = outcome.error
+            told = f"{outcome.kind}: {error.name}: {error.message}" if error else f"{outcome.kind}"
+            return FileResult(1, told, [])
+        return msgspec.json.decode(read_result(execution.result).data, type=FileResult)
+
+    @staticmethod
+    def _payload(test: TestFile, base: str) -> dict[str, Any]:
+        """Return what worker.js is told, see there."""
+        return {
             "base": f"{base}/{test.name}",
             "realm": "worker" if test.path.name.endswith(".worker.js") else "shell",
             "scripts": [
@@ -214,14 +232,6 @@ class Platform:
                 name: _substituted(name, text, base) for name, text in test.imports().items()
             },
         }
-        event = encode_task(TaskEvent(msgspec.Raw(msgspec.json.encode(payload))))
-        execution = self._runner.dispatcher.start(self._deployment(test.timeout_ms), event)
-        outcome = await execution.ended()
-        if outcome.kind is not OutcomeKind.OK:
-            error = outcome.error
-            told = f"{outcome.kind}: {error.name}: {error.message}" if error else f"{outcome.kind}"
-            return FileResult(1, told, [])
-        return msgspec.json.decode(read_result(execution.result).data, type=FileResult)
 
     def _deployment(self, timeout_ms: int) -> Deployment:
         free = {name: OpLimit(0, 0) for name in self._settings.op_limits}

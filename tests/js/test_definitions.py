@@ -32,6 +32,8 @@ name = "main"
 [[services]]
 binding = "API"
 name = "api"
+[[tasks]]
+binding = "TASKS"
 [assets]
 folder = "static"
 """
@@ -52,10 +54,11 @@ export default {
     setTimeout((text: string) => console.log(text, performance.now()), 1, env.GREETING);
     const file = await env.FILES.get('a', {});
     if (file === null) return env.ASSETS.fetch(request);
+    const { created } = await env.TASKS.enqueue('mail', { to: 'a' }, { delay: 1 });
     addEventListener('unhandledrejection', event => event.reason);
     const { instance } = await WebAssembly.instantiateStreaming(fetch('https://example.com/'));
     return local.run({ id: '1' }, () =>
-      Response.json({ ids: rows.map(it => it.id), id: match?.pathname.groups.id, hash, size: file.size, instance }),
+      Response.json({ ids: rows.map(it => it.id), id: match?.pathname.groups.id, hash, size: file.size, instance, created }),
     );
   },
   task: (payload: { n: number }) => ({ success: true, data: payload.n }),
@@ -168,6 +171,7 @@ def test_env_has_what_the_manifest_names(tmp_path: Path) -> None:
         "  readonly FILES: StorageBucket;",
         "  readonly DB: Database;",
         "  readonly API: Fetcher;",
+        "  readonly TASKS: TaskQueue;",
         "  readonly ASSETS: Fetcher;",
         "}",
     ]

@@ -93,3 +93,47 @@ def test_wrong_paths_are_refused(arguments: tuple[str, ...], words: str, tmp_pat
     done = run(*arguments, folder=tmp_path)
     assert done.returncode == 2
     assert words in done.stderr
+
+
+def test_the_command_runs_variants_imports_and_fixtures(tmp_path: Path) -> None:
+    """A file runs once for each variant; worker files import scripts; fixtures come with their headers, ``.sub.`` with the server's name."""
+    (tmp_path / "resources").mkdir()
+    (tmp_path / "resources" / "testharness.js").write_text(
+        (ROOT / "tests/js/harness.js").read_text()
+    )
+    (tmp_path / "area").mkdir()
+    (tmp_path / "area" / "some.any.js").write_text(
+        "// META: variant=?a\n// META: variant=?b\n// META: script=/area/host.sub.js\n"
+        "promise_test(async () => {\n"
+        "  const { headers } = await fetch('fixture.txt');\n"
+        "  assert_equals(headers.get('x-y'), 'z');\n"
+        "  assert_equals(host, location.host);\n"
+        "}, location.search);\n"
+    )
+    (tmp_path / "area" / "host.sub.js").write_text("const host = '{{host}}:{{ports[http][0]}}';\n")
+    (tmp_path / "area" / "fixture.txt").write_text("text")
+    (tmp_path / "area" / "fixture.txt.headers").write_text("X-Y: z\n")
+    (tmp_path / "area" / "some.worker.js").write_text(
+        "importScripts('/resources/testharness.js', 'one.js');\n"
+        "test(() => assert_equals(one, two), 'imported');\n"
+        "test(() => assert_throws_dom('NetworkError', () => importScripts('/none.js')), 'missing');\n"
+        "done();\n"
+    )
+    (tmp_path / "area" / "one.js").write_text("importScripts('/area/two.js'); var one = 1;\n")
+    (tmp_path / "area" / "two.js").write_text("var two = 1;\n")
+    (tmp_path / "area" / "lost.any.js").write_text("// META: script=nowhere.js\ntest(() => {});\n")
+
+    done = run(tmp_path / "area", "--json", folder=ROOT / ".isolane")
+
+    told = json.loads(done.stdout)
+    found = {
+        Path(name).name: [(test["name"], test["status"]) for test in file["tests"]]
+        for name, file in told["files"].items()
+    }
+    assert found == {
+        "lost.any.js": [],
+        "some.any.js?a": [("?a", 0)],
+        "some.any.js?b": [("?b", 0)],
+        "some.worker.js": [("imported", 0), ("missing", 0)],
+    }
+    assert "nowhere.js" in told["files"][f"{tmp_path / 'area/lost.any.js'}"]["message"]

@@ -29,9 +29,27 @@ export default {
   },
 };
 
-/** Not in strict mode, and what it declares is global. */
+/** Evaluates a script. What it declares is global, as a classic script's is; of eval that is only true of functions and `var` without strict mode. */
 function evaluate(name, text) {
-  (0, eval)(`${text}\n//# sourceURL=${name}`);
+  (0, eval)(`${text}\n;${exported(text)}\n//# sourceURL=${name}`);
+}
+
+const DECLARATION = /^(?:async )?(function\*?|class|const|let|var)\s+(?:([\w$]+)|\{([^}]*)\})/gm;
+
+/** Code that makes the declarations at the beginning of lines properties of the global object. */
+function exported(text) {
+  let code = '';
+  for (const [, kind, name, pattern] of text.matchAll(DECLARATION)) {
+    const names = name ? [name] : pattern.split(',').map(it => it.split('=')[0].split(':').pop().trim());
+    for (const it of names) {
+      if (!/^[\w$]+$/.test(it)) continue;
+      // It may change yet; what is in a comment is no declaration.
+      const shape = kind === 'let' ? `get: () => ${it}, set: value => { ${it} = value }` : `value: ${it}, writable: true`;
+      const isThere = kind === 'let' ? 'false' : `typeof ${it} === 'undefined'`;
+      code += `${isThere} || Object.defineProperty(globalThis, '${it}', { ${shape}, enumerable: true, configurable: true });`;
+    }
+  }
+  return code;
 }
 
 /** For idlharness.js, which looks for interfaces that are exposed in the kind of global scope that it knows. */
