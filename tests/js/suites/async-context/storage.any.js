@@ -51,7 +51,13 @@ promise_test(async () => {
 
 promise_test(async () => {
   const seen = [];
-  const note = name => seen.push(`${name} ${storage.getStore()}`);
+  let done;
+  const all = new Promise(resolve => {
+    done = resolve;
+  });
+  const note = name => {
+    if (seen.push(`${name} ${storage.getStore()}`) === 14) done();
+  };
   await new Promise(resolve => {
     storage.run('s', () => {
       queueMicrotask(() => note('microtask'));
@@ -77,12 +83,12 @@ promise_test(async () => {
       port1.postMessage(0);
       AbortSignal.timeout(1).onabort = () => note('abort');
       scheduler.wait(1).then(() => note('wait'));
-      ({ then: resolve => resolve() });
     });
     storage.run('other', () => setTimeout(() => note('other'), 1));
     setTimeout(() => note('none'), 1);
-    setTimeout(resolve, 15);
+    resolve();
   });
+  await all;
   const others = seen.filter(it => !it.endsWith(' s'));
   assert_array_equals(others, ['other other', 'none undefined']);
   const names = seen.filter(it => it.endsWith(' s')).map(it => it.split(' ')[0]).sort();

@@ -23,15 +23,20 @@ promise_test(async () => {
 promise_test(async () => {
   const { port1, port2 } = new MessageChannel();
   const order = [];
-  port2.addEventListener('message', event => {
-    order.push(event.data);
-    queueMicrotask(() => order.push(`after ${event.data}`));
+  const last = new Promise(resolve => {
+    port2.addEventListener('message', event => {
+      order.push(event.data);
+      queueMicrotask(() => {
+        order.push(`after ${event.data}`);
+        if (event.data === 2) resolve();
+      });
+    });
   });
   for (let i = 0; i < 3; i++) port1.postMessage(i);
   await new Promise(resolve => setTimeout(resolve, 1));
   assert_array_equals(order, []);
   port2.start();
-  await new Promise(resolve => setTimeout(resolve, 1));
+  await last;
   assert_array_equals(order, [0, 'after 0', 1, 'after 1', 2, 'after 2']);
   port2.close();
 }, 'messages wait for start, keep their order, and are tasks of their own');
