@@ -54,7 +54,7 @@ export default {
     }
     if (url.pathname === '/proxy') return fetch(target, { headers: request.headers });
     if (url.pathname === '/refuse') return new Response('not you', { status: 403, headers: { 'x-why': 'so' } });
-    if (request.headers.get('upgrade') !== 'websocket') return new Response('a socket is wanted', { status: 426 });
+    if (url.pathname !== '/always' && request.headers.get('upgrade') !== 'websocket') return new Response('a socket is wanted', { status: 426 });
     const [client, server] = Object.values(new WebSocketPair());
     if (url.pathname === '/never') return new Promise(() => {});
     server.accept();
@@ -180,6 +180,8 @@ def test_a_worker_refuses(site: Dev) -> None:
 
     asyncio.run(run())
     assert site.get("ws").status_code == 426
+    unasked = site.get("ws", "/always", headers={"upgrade": "h2c"})
+    assert (unasked.status_code, "does not ask for a WebSocket" in unasked.text) == (500, True)
 
 
 def test_a_slow_client_loses_nothing(site: Dev) -> None:
@@ -277,3 +279,22 @@ def test_many_at_once(site: Dev) -> None:
                 tasks.create_task(one(number))
 
     asyncio.run(run())
+
+
+def test_drain_closes_what_is_open(cli: Cli, services: dict[str, str]) -> None:
+    """Clients are told that the service restarts, workers that their sockets are closed."""
+    cli.write("ws.js", WORKER)
+    running = Dev(cli, ".", **services)
+
+    async def run() -> None:
+        async with asyncio.timeout(20):
+            peer = await connect(running, "/echo")
+            await peer.send(text("here"))
+            assert await peer.receive() == text("here")
+            stopped = asyncio.get_running_loop().run_in_executor(None, running.stop)
+            assert (await peer.receive()).code == 1012
+            await peer.abort()
+            assert await stopped == 0
+
+    asyncio.run(run())
+    assert any("closed with 1012" in line for line in running.lines)

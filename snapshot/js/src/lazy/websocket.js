@@ -468,6 +468,15 @@ export function show(response, socket) {
 
 const BACKLOG = LONGEST;
 
+/** Whether the event's request came by a way that can become a socket: the runner tells by this header. */
+function isAskedFor() {
+  const { headers } = event();
+  for (let i = 0; i < headers.length; i++) {
+    if (headers[i][0] === 'upgrade' && headers[i][1] === 'websocket') return true;
+  }
+  return false;
+}
+
 /** An end that passes on to `other()`, another way into the world, and waits when that is slow. */
 function passing(other, over) {
   return {
@@ -488,6 +497,11 @@ function passing(other, over) {
  * Answers the event's request with a socket: what comes to it goes to the client. `begin()` sends the head of the response.
  */
 export function answer(socket, begin) {
+  if (!isAskedFor()) {
+    throw new TypeError(
+      'The request does not ask for a WebSocket: it has no header upgrade: websocket',
+    );
+  }
   checkSocket(socket);
   const mine = event();
   const end = endOf(socket);
