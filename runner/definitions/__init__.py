@@ -52,7 +52,6 @@ def _members(manifest: Manifest) -> Iterator[tuple[str, str]]:
         (manifest.databases, "Database"),
         (manifest.services, "Fetcher"),
         (manifest.tasks, "TaskQueue"),
-        (manifest.tasks, "TaskQueue"),
     ):
         found |= dict.fromkeys((it.binding for it in bindings), kind)
     if manifest.assets is not None:

@@ -133,36 +133,3 @@ interface QueuedTask<T = any> {
   readonly startedAt: string | null;
   readonly completedAt: string | null;
 }
-
-/** Durable tasks for a worker of the same tenant. */
-interface TaskQueue {
-  /** Enqueues a task for the handler of `type`, or for the worker's `task` without one. */
-  enqueue(type: string | null | undefined, payload?: unknown, options?: TaskOptions): Promise<EnqueuedTask>;
-  /** Enqueues up to 100, all or none. */
-  enqueueMany(tasks: readonly (TaskOptions & { type?: string | null; payload?: unknown })[]): Promise<EnqueuedTask[]>;
-  /** The task as it is now, or null. */
-  get(id: string): Promise<Record<string, any> | null>;
-  /** Ends a task that has not ended, also one that runs. */
-  cancel(id: string, reason?: string): Promise<Record<string, any>>;
-  /** Lets a task that failed or was cancelled run again. */
-  retry(id: string, options?: { resetAttempts?: boolean }): Promise<Record<string, any>>;
-}
-
-interface TaskOptions {
-  queue?: string | null;
-  key?: string | null;
-  idempotencyKey?: string | null;
-  concurrencyKey?: string | null;
-  priority?: number | null;
-  maxAttempts?: number | null;
-  timeout?: number | null;
-  delay?: number | null;
-  scheduledAt?: Date | string | number | null;
-  retry?: { kind?: string; delay?: number; maxDelay?: number; factor?: number; jitter?: number } | null;
-}
-
-interface EnqueuedTask {
-  id: string;
-  /** False when its key was there already. */
-  created: boolean;
-}
