@@ -160,18 +160,23 @@ class ViolationError(RunnerError):
 
 
 class OpError(RunnerError):
-    """An op failed; JavaScript gets an error of this name with this message."""
+    """An op failed; JavaScript gets an error of this name with this message.
 
-    def __init__(self, name: str, message: str) -> None:
+    With a ``code`` (``ECONNREFUSED``, ...: what programs ask for) the error has a cause with it.
+    """
+
+    def __init__(self, name: str, message: str, code: str = "") -> None:
         self.name = name
         self.message = message
+        self.code = code
         super().__init__(message)
 
 
 class StreamError(RunnerError):
-    """The other end of a stream failed or left; ``name`` is the JavaScript error's."""
+    """The other end of a stream failed or left; ``name`` is the JavaScript error's, ``code`` its cause's, if it has one."""
 
-    def __init__(self, name: str, message: str) -> None:
+    def __init__(self, name: str, message: str, code: str = "") -> None:
         self.name = name
         self.message = message
+        self.code = code
         super().__init__(message)

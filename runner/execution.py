@@ -15,7 +15,7 @@ from pools.protocol import ErrorInfo, Outcome, OutcomeKind
 from runner.errors import StreamError, ViolationError
 from runner.events.context import NO_CONTEXT
 from runner.masking import masked, masked_error
-from runner.ops.registry import OpCall, Ops
+from runner.ops.registry import OpCall, Ops, described
 from runner.records import (
     Abort,
     Cancel,
@@ -236,7 +236,7 @@ class Execution:
             if error is None:
                 self.deliver("end", stream)
             else:
-                self.deliver("fail", stream, {"name": error.name, "message": error.message})
+                self.deliver("fail", stream, described(error.name, error.message, error.code))
 
         inbound = self._inbound[stream] = InboundStream(send, close)
         return inbound

@@ -7,14 +7,13 @@ checks still see the name. Must not know requests or redirects.
 from __future__ import annotations
 
 import asyncio
-import errno
 import socket
 import ssl
 from typing import TYPE_CHECKING, Any, Final
 
 import httpcore
 
-from runner.errors import OpError
+from runner.ops.failures import code_of, failure, why_not
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,14 +44,12 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
                 addresses = await self._resolve(host, port)
                 allowed = [address for address in addresses if self._policy.allows(address)]
                 if not allowed:
-                    raise OpError("TypeError", f"fetch failed: {host} is not a public address")
+                    raise failure(f"{host} is not a public address", "EACCES")
                 return await self._connect(allowed, port, local_address, socket_options)
         except TimeoutError:
-            raise OpError(
-                "TypeError", f"fetch failed: no connection to {shown} within {CONNECT_S:g} s"
-            ) from None
+            raise failure(f"no connection to {shown} within {CONNECT_S:g} s", "ETIMEDOUT") from None
         except httpcore.ConnectError as error:
-            raise OpError("TypeError", f"fetch failed: {shown} {why_not(error)}") from None
+            raise failure(f"{shown} {why_not(error)}", code_of(error)) from None
 
     async def _resolve(self, host: str, port: int) -> list[str]:
         loop = asyncio.get_running_loop()
@@ -61,7 +58,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         try:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
-            raise OpError("TypeError", f"fetch failed: there is no host {host}") from None
+            raise failure(f"there is no host {host}", "ENOTFOUND") from None
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
     async def _connect(
@@ -84,22 +81,6 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-
-def why_not(error: Exception) -> str:
-    """Say why a connection could not be made; the operating system's text names our addresses, so it is not shown."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"has no valid certificate ({cause.verify_message})"
-        if isinstance(cause, ssl.SSLError):
-            return "does not speak TLS as it should"
-        if isinstance(cause, ConnectionRefusedError):
-            return "refused the connection"
-        if isinstance(cause, OSError) and cause.errno in {errno.ENETUNREACH, errno.EHOSTUNREACH}:
-            return "can not be reached"
-        cause = cause.__cause__ or cause.__context__
-    return "could not be connected to"
 
 
 def tls_context() -> ssl.SSLContext:

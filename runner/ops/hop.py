@@ -6,20 +6,21 @@ As the Fetch standard says (https://fetch.spec.whatwg.org/, HTTP-redirect fetch)
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
-from runner.errors import OpError
 from runner.ops.decoding import decoder_for
+from runner.ops.failures import failure
+from runner.ops.locations import locate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from runner.ops.decoding import Decoder
 
-REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-
+_SEE_OTHER: Final = 303
+_REDIRECTS: Final = frozenset({301, 302, _SEE_OTHER, 307, 308})
 _MAX_REDIRECTS: Final = 20
 _NO_BODY: Final = frozenset({101, 103, 204, 205, 304})
 _NOT_PASSED: Final = frozenset(
@@ -57,41 +58,45 @@ class Hop(msgspec.Struct):
     """The id of the one it is for, whatever the URL says."""
     redirects: int = 0
 
-    def follow(self, status: int, location: str, mode: RedirectMode) -> None:
-        """Become the request that a redirect asks for.
+    def follow(self, status: int, locations: Collection[str], mode: RedirectMode) -> bool:
+        """Become the request that a redirect asks for; false when the response is an answer.
 
         Raises
         ------
         OpError
-            There is none: it is not wanted, or not possible.
+            The next request is not wanted, or not possible.
 
         """
+        if status not in _REDIRECTS or mode == "manual":
+            return False
         if mode == "error":
-            raise OpError(
-                "TypeError", "fetch failed: the response is a redirect, and those are errors here"
-            )
+            raise failure("the response is a redirect, and those are errors here")
+        if not locations:
+            return False
+        if len(set(locations)) > 1:
+            raise failure("redirected to several places at once")
         self.redirects += 1
         if self.redirects > _MAX_REDIRECTS:
-            raise OpError("TypeError", f"fetch failed: more than {_MAX_REDIRECTS} redirects")
+            raise failure(f"more than {_MAX_REDIRECTS} redirects")
+        if self.streams and status != _SEE_OTHER:
+            raise failure("a streamed body can not be sent again to where it was redirected")
+        (location,) = set(locations)
+        self._move(location)
         if (status in {301, 302} and self.method == "POST") or (
-            status == 303 and self.method not in {"GET", "HEAD"}
+            status == _SEE_OTHER and self.method not in {"GET", "HEAD"}
         ):
             self.method, self.content, self.streams = "GET", None, False
             self._drop(_OF_BODY)
-        elif self.streams:
-            raise OpError(
-                "TypeError",
-                "fetch failed: a streamed body can not be sent again to where it was redirected",
-            )
+        return True
+
+    def _move(self, location: str) -> None:
         try:
-            url = urljoin(self.url, location)
-            same = _origin(self.url) == _origin(url)
-        except ValueError:
-            raise OpError(
-                "TypeError", f"fetch failed: redirected to {location[:200]!r}, which is no URL"
-            ) from None
-        self.url = url
-        if not same:
+            url = locate(self.url, location)
+        except ValueError as error:
+            why = str(error) if str(error).startswith(("which", "a URL")) else "which is no URL"
+            raise failure(f"redirected to {location[:200]!r}, {why}") from None
+        before, self.url = self.url, url
+        if _origin(before) != _origin(url):
             self._drop(_OF_ORIGIN)
             # A binding leads to a worker, not on to wherever that points.
             self.worker = ""

@@ -14,7 +14,6 @@ from runner.calls import Reply
 from runner.errors import NotResolvedError, OpError, StreamError
 from runner.events.fetch import make_request
 from runner.events.trace import with_trace
-from runner.ops.hop import REDIRECTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -75,11 +74,9 @@ class InternalRoutes:
         async with self._calls.open(request, body, context=context, caller=caller) as made:
             reply = _reply(await made.answer(), request)
             call.note("http.response.status_code", reply.status)
-            if reply.status in REDIRECTS and redirect != "manual":
-                location = dict(reply.headers).get("location")
-                if location is not None:
-                    hop.follow(reply.status, location, redirect)
-                    return False
+            locations = [value for name, value in reply.headers if name == "location"]
+            if hop.follow(reply.status, locations, redirect):
+                return False
             await _pass_on(call, hop, reply)
         return True
 

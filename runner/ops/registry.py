@@ -30,6 +30,12 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+def described(name: str, message: str, code: str = "") -> dict[str, str]:
+    """Return an error as the core makes one of."""
+    error = {"name": name, "message": message}
+    return error | {"code": code} if code else error
+
+
 class OpCall:
     """One op of one execution: its arguments, its streams and the way back."""
 
@@ -90,10 +96,10 @@ class OpCall:
         self._answered = True
         self._execution.deliver("resolve", self.id, value, attachment=attachment)
 
-    def reject(self, name: str, message: str) -> None:
+    def reject(self, name: str, message: str, code: str = "") -> None:
         if not self._answered:
             self._answered = True
-            self._execution.deliver("reject", self.id, {"name": name, "message": message})
+            self._execution.deliver("reject", self.id, described(name, message, code))
 
     def sent_body(self) -> ByteStream:
         """The stream with this op's id that JavaScript sends."""
@@ -157,7 +163,7 @@ class Ops:
             failure = ""
         except (OpError, StreamError) as error:
             failure = error.name
-            call.reject(error.name, error.message)
+            call.reject(error.name, error.message, error.code)
         except ViolationError as error:
             failure = "ViolationError"
             call.execution.violate(str(error))

@@ -1,7 +1,9 @@
 """httpx's transport interface over connections that were judged: what ``httpx.AsyncHTTPTransport`` does, with our backend.
 
 httpx's own transport makes its pool itself, without a place for a network backend. Like it, this one sends a request as
-it is and hands its response over undecoded. Must not know redirects, ops or executions.
+it is and hands its response over undecoded. A connection belongs to the tenant that a request names as its extension
+``tenant``, and nobody else's request goes over it: what one tenant could leave in a connection must not be another's
+answer. Must not know redirects, ops or executions.
 """
 
 from __future__ import annotations
@@ -44,22 +46,51 @@ _RAISED: Final = (
 )
 
 
+class _Place(httpcore.Origin):
+    """Where a connection leads, and whose it is: the pool takes only one that is equal."""
+
+    def __init__(self, origin: httpcore.Origin, tenant: str) -> None:
+        super().__init__(origin.scheme, origin.host, origin.port)
+        self._tenant = tenant
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Place) and self._tenant == other._tenant and super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment] # as its base
+
+
+class _Target(httpcore.URL):
+    """A URL as one tenant asks for it."""
+
+    tenant = ""
+
+    @property
+    def origin(self) -> httpcore.Origin:
+        return _Place(super().origin, self.tenant)
+
+
 class GuardedTransport(httpx.AsyncBaseTransport):
-    """Owns the pool that all executions share. What the guard refuses is its ``OpError``, not an error of httpx."""
+    """Owns the connections of all executions. What the guard refuses is its ``OpError``, not an error of httpx."""
 
     def __init__(self, policy: AddressPolicy, max_idle: int) -> None:
         self._pool = open_pool(policy, max_idle)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
+        extensions = dict(request.extensions)
+        target = _Target(
+            scheme=url.raw_scheme,
+            host=url.raw_host,
+            port=url.port,
+            target=extensions.pop("target", url.raw_path),
+        )
+        target.tenant = extensions.pop("tenant", "")
         sent = httpcore.Request(
             request.method,
-            httpcore.URL(
-                scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
-            ),
+            target,
             headers=request.headers.raw,
             content=request.stream,
-            extensions=request.extensions,
+            extensions=extensions,
         )
         try:
             response = await self._pool.handle_async_request(sent)

@@ -7,7 +7,8 @@ from typing import Final
 import httpx
 
 from runner.errors import OpError
-from runner.ops.connections import CONNECT_S, why_not
+from runner.ops.connections import CONNECT_S
+from runner.ops.failures import why_not
 from runner.s3.answers import error_code
 from runner.s3.place import REGION
 

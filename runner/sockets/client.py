@@ -25,7 +25,8 @@ from wsproto.events import (
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from runner.errors import OpError
-from runner.ops.connections import CONNECT_S, GuardedBackend, tls_context, why_not
+from runner.ops.connections import CONNECT_S, GuardedBackend, tls_context
+from runner.ops.failures import why_not
 from runner.sockets.messages import MAX_MESSAGE_BYTES, Kind, Message, closing
 from runner.sockets.relay import PeerLostError
 

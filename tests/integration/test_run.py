@@ -66,7 +66,7 @@ def test_the_payload_arrives_as_it_is(cli: Cli) -> None:
         ("return {success: false, error: 'no luck'};", "Task failed: Error: no luck\n"),
         ("throw 'a string';", "a string"),
         ("await new Promise(() => {});", "can never settle"),
-        ("await fetch('http://127.0.0.1:1/');", "127.0.0.1 is not a public address"),
+        ("await fetch('http://127.0.0.1:1080/');", "127.0.0.1 is not a public address"),
         ("return 1n;", "BigInt"),
     ],
 )

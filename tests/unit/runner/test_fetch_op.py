@@ -151,6 +151,14 @@ class Client:
         assert record[2]["message"].startswith("fetch failed: ")
         return str(record[2]["message"]).removeprefix("fetch failed: ")
 
+    async def broken_body(self, number: int) -> str:
+        """Read a streamed body until it fails, and return why."""
+        self.bench.lane.turn(1, [["credit", number, STREAM_WINDOW_BYTES]])
+        while (record := (await self.next())[0])[0] == "chunk":
+            pass
+        assert record[:2] == ["fail", number], record
+        return str(record[2]["message"])
+
     async def body(self, number: int) -> bytes:
         """Read a streamed body to its end."""
         self.bench.lane.turn(1, [["credit", number, STREAM_WINDOW_BYTES]])
@@ -360,10 +368,12 @@ async def test_a_bomb_comes_in_small_pieces() -> None:
 
 
 @pytest.mark.parametrize("data", [b"this is no gzip", gzip.compress(b"x" * 1000)[:-10]])
-async def test_a_broken_encoding_is_an_error(data: bytes) -> None:
+async def test_a_broken_encoding_fails_the_body_of_a_response_that_is_there(data: bytes) -> None:
     async with serve() as upstream, client() as js:
         upstream.answers["/"] = whole(data, "content-encoding: gzip")
-        assert "encoding" in await js.failure(upstream.url)
+        answer, _ = await js.fetch(upstream.url)
+        assert (answer["status"], answer["body"]) == (200, "stream")
+        assert "encoding" in await js.broken_body(1)
 
 
 @pytest.mark.parametrize(
@@ -414,6 +424,40 @@ async def test_redirects_can_be_seen_or_be_errors() -> None:
         answer, _ = await js.fetch(upstream.url, redirect="manual")
         assert (answer["status"], answer["redirected"]) == (302, False)
         assert "redirect" in await js.failure(upstream.url, redirect="error")
+
+
+async def test_redirects_that_lead_nowhere_are_answers_or_errors() -> None:
+    async with serve() as upstream, client() as js:
+        upstream.answers["/"] = whole(b"here", status="301 R")
+        answer, body = await js.fetch(f"{upstream.url}/")
+        assert (answer["status"], answer["redirected"], body) == (301, False, b"here")
+        assert "redirect" in await js.failure(f"{upstream.url}/", redirect="error")
+        upstream.answers["/"] = whole(b"", "location: /a", "location: /b", status="301 R")
+        assert "several places" in await js.failure(f"{upstream.url}/")
+        upstream.answers["/"] = whole(b"", "location: data:,x", status="301 R")
+        assert "no URL of HTTP" in await js.failure(f"{upstream.url}/")
+
+
+async def test_a_streamed_body_follows_only_to_where_it_is_not_sent() -> None:
+    async with serve() as upstream, client() as js:
+        upstream.answers["/other"] = whole(b"ok")
+        for status, rejected in [("301 R", True), ("303 R", False)]:
+            upstream.answers["/"] = whole(b"", "location: /other", status=status)
+            number = js.send(f"{upstream.url}/", method="POST", body="stream")
+            js.bench.lane.turn(1, [["end", number]])
+            while (record := (await js.next())[0])[0] not in {"resolve", "reject"}:
+                pass
+            assert (record[0] == "reject") is rejected
+        assert upstream.seen[-1].method == "GET"
+
+
+async def test_ports_of_other_protocols_and_other_protocols_are_refused() -> None:
+    async with serve() as upstream, client() as js:
+        assert await js.failure("http://127.0.0.1:25/") == "port 25 is not for HTTP"
+        upstream.answers["/"] = (
+            b"HTTP/1.1 101 Switching\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"
+        )
+        assert "does not speak HTTP" in await js.failure(f"{upstream.url}/")
 
 
 async def test_redirects_end_after_twenty() -> None:
@@ -496,6 +540,40 @@ async def test_the_guard_judges_where_a_redirect_leads() -> None:
         port = closed.url.rpartition(":")[2]
         open_.answers["/"] = whole(b"", f"location: http://127.0.0.2:{port}/", status="302 R")
         assert "127.0.0.2 is not a public address" in await js.failure(open_.url)
+
+
+async def test_a_connection_is_never_another_tenants() -> None:
+    used: list[Any] = []
+
+    async def note(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        used.append(writer.get_extra_info("peername"))
+        writer.write(whole(b""))
+
+    async with serve() as upstream:
+        upstream.answers["/"] = note
+        async with GuardedTransport(AddressPolicy(allow_all=True), 10) as transport:
+            for tenant in ["a", "a", "b", "a", "b"]:
+                request = httpx.Request("GET", upstream.url, extensions={"tenant": tenant})
+                response = await transport.handle_async_request(request)
+                await response.aread()
+        first, again, other, third, last = used
+        assert first == again == third
+        assert other == last != first
+
+
+async def test_failures_have_a_code_for_programs(unused_tcp_port: int) -> None:
+    async def code(js: Client, url: str) -> str:
+        js.send(url)
+        record, _ = await js.next()
+        return str(record[2]["code"])
+
+    async with serve() as upstream, client() as js:
+        assert await code(js, f"http://127.0.0.1:{unused_tcp_port}/") == "ECONNREFUSED"
+        assert await code(js, "http://no-such-host.invalid/") == "ENOTFOUND"
+        upstream.greeting = b"nothing of HTTP\r\n\r\n"
+        assert await code(js, upstream.url) == "EPROTO"
+    async with client(AddressPolicy()) as js:
+        assert await code(js, "http://127.0.0.1/") == "EACCES"
 
 
 async def test_arguments_of_another_shape_end_the_host() -> None:

@@ -327,7 +327,7 @@ async def test_a_redirect_does_not_lead_over_the_wall() -> None:
         upstream.answers["/"] = whole(b"", location, status="302 Found")
         assert await js.status(upstream.url) == 502
     async with house(policy=AddressPolicy()) as js:
-        js.answer(["head", 302, "", [["location", "http://127.0.0.1:1/"]], None])
+        js.answer(["head", 302, "", [["location", "http://127.0.0.1:1080/"]], None])
         assert "127.0.0.1" in await js.failure(MINE)
         assert len(js.bench.lane.got(Start)) == 2
 

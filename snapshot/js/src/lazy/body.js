@@ -123,6 +123,29 @@ export function moveStream(to, from) {
   to.stream = streams.proxy(stream);
 }
 
+/** Has whoever reads a response's body from now on get an error; what was read stays read. */
+export function abandon(body, error) {
+  const { stream } = body;
+  if (body.kind === INBOUND) use('inbound').abandon(body.source, error);
+  if (stream === null ? body.used : isEmpty(body)) return;
+  if (stream === null) body.stream = failedStream(error);
+  else use('streams').failStream(stream, error);
+  body.kind = STREAM;
+  body.source = null;
+}
+
+/** Whether a stream has nothing to give, and so has ended already whether it was asked or not. */
+function isEmpty({ kind, source }) {
+  return kind === BYTES && typedArrayByteLength(source) === 0;
+}
+
+function failedStream(error) {
+  const streams = use('streams');
+  const stream = streams.makeByteStream(() => {});
+  streams.failStream(stream, error);
+  return stream;
+}
+
 /** Makes the bytes of a body that has text. */
 export function encode(body) {
   body.source = bytesOfSource(body);

@@ -34,19 +34,61 @@ export function revoke(url) {
   mapDelete(blobs, url);
 }
 
-function respond(url, bytes, type) {
-  const state = makeResponseState(200, 'OK', null, makeBody(BYTES, bytes, type));
+function respond({ method, url }, bytes, type, change) {
+  const headers = use('headers').listOf('content-type', type);
+  const body = method === 'HEAD' ? null : makeBody(BYTES, bytes, null);
+  const state = makeResponseState(200, 'OK', headers, body);
   state.type = 'basic';
-  state.url = url;
+  state.url = use('url').withoutFragment(url);
   state.guard = 'immutable';
+  change?.(state);
   return makeResponse(state);
 }
 
-export function fetchBlob({ method, url }) {
+export function fetchBlob(request) {
+  const { list, method, url } = request;
   const blob = mapGet(blobs, use('url').withoutFragment(url));
   if (blob === undefined) throw new TypeError(`fetch: there is no blob ${quote(url)}`);
   if (method !== 'GET') throw new TypeError(`fetch: a blob: URL can not be asked with ${method}`);
-  return respond(url, made.blob.bytesOf(blob), made.blob.typeOf(blob));
+  const bytes = made.blob.bytesOf(blob);
+  const size = typedArrayLength(bytes);
+  const asked = list === null ? null : use('headers').valueIn(list, 'range');
+  if (asked === null) return respondWith(request, bytes, made.blob.typeOf(blob), size, null);
+  const range = rangeOf(asked, size);
+  if (range === null) throw new TypeError(`fetch: the blob has no range ${quote(asked)}`);
+  const part = typedArraySlice(bytes, range.start, range.end + 1);
+  const said = `bytes ${range.start}-${range.end}/${size}`;
+  return respondWith(request, part, made.blob.typeOf(blob), range.end + 1 - range.start, said);
+}
+
+/** The response of a blob; `range` is what it says of the part that it is, or null. */
+function respondWith(request, bytes, type, size, range) {
+  return respond(request, bytes, type, state => {
+    use('headers').addTo(state.list, 'content-length', `${size}`);
+    if (range === null) return;
+    use('headers').addTo(state.list, 'content-range', range);
+    state.status = 206;
+    state.statusText = 'Partial Content';
+  });
+}
+
+/** https://fetch.spec.whatwg.org/#simple-range-header-value: first and last place, or null for none that can be had. */
+function rangeOf(text, size) {
+  const found = regExpExec(/^bytes[\t ]*=[\t ]*([0-9]*)[\t ]*-[\t ]*([0-9]*)$/, text);
+  if (found === null || (found[1] === '' && found[2] === '')) return null;
+  let start;
+  let end = size - 1;
+  if (found[1] === '') {
+    start = size - +found[2];
+    if (start < 0) start = 0;
+  } else {
+    start = +found[1];
+    if (found[2] !== '') {
+      if (+found[2] < start) return null;
+      if (+found[2] < end) end = +found[2];
+    }
+  }
+  return start > end ? null : { start, end };
 }
 
 function hexValue(code) {
@@ -84,7 +126,8 @@ function bytesOfBase64(bytes) {
   return result;
 }
 
-export function fetchData({ url }) {
+export function fetchData(request) {
+  const { url } = request;
   const text = stringSlice(use('url').withoutFragment(url), 5);
   const comma = stringIndexOf(text, ',');
   if (comma === -1) throw new TypeError('fetch: the data: URL has no comma');
@@ -97,5 +140,9 @@ export function fetchData({ url }) {
   }
   if (stringCharCodeAt(type, 0) === 59) type = `text/plain${type}`;
   const found = parseType(type);
-  return respond(url, bytes, found === null ? 'text/plain;charset=US-ASCII' : serializeType(found));
+  return respond(
+    request,
+    bytes,
+    found === null ? 'text/plain;charset=US-ASCII' : serializeType(found),
+  );
 }

@@ -19,7 +19,7 @@ const WHOLE = 262144;
 
 export async function fetch(input, init, count) {
   const request = use('request').initialize(input, init, count);
-  throwIfAborted(request.follows);
+  throwIfAborted(request);
   const scheme = schemeOf(request);
   if (scheme === 'data') return use('data-url').fetchData(request);
   if (scheme === 'blob') return use('data-url').fetchBlob(request);
@@ -44,12 +44,21 @@ export async function fetchThrough(op, binding, input, init, count) {
   const isPath = typeof input === 'string' && stringStartsWith(input, '/');
   const url = isPath ? `https://binding.internal${input}` : input;
   const request = use('request').initialize(url, init, count);
-  throwIfAborted(request.follows);
+  throwIfAborted(request);
   return await send(op, `"binding":${quote(binding)},`, request, schemeOf(request));
 }
 
-function throwIfAborted(signal) {
-  if (signal !== null && use('abort').isAborted(signal)) throw use('abort').reasonOf(signal);
+function throwIfAborted({ body, follows: signal }) {
+  if (signal === null || !use('abort').isAborted(signal)) return;
+  const reason = use('abort').reasonOf(signal);
+  leaveUnsent(body, reason);
+  throw reason;
+}
+
+/** Tells the source of a body that nobody has begun to send. */
+function leaveUnsent(body, reason) {
+  if (body === null || body.stream === null || use('streams').isLocked(body.stream)) return;
+  use('streams').cancelStream(body.stream, reason);
 }
 
 function schemeOf({ url }) {
@@ -84,7 +93,7 @@ function start(op, members, request, resolve, reject) {
   const { body, follows: signal } = request;
   let stopListening = null;
   let streaming = false;
-  let streamed = false;
+  let received = null;
   let sending = null;
 
   const id = use('ops').start(
@@ -103,11 +112,10 @@ function start(op, members, request, resolve, reject) {
       resolve(value, buffer, id) {
         // The answer may come before all of the body is sent, and be passed on: the execution lasts until then.
         if (sending !== null) waitUntil(sending);
-        const response = responseOf(value, buffer, id);
         // From here on the signal ends the body.
-        streamed = value.body === 'stream';
-        if (!streamed) stopListening?.();
-        resolve(response);
+        received = inboundBody(value.body, buffer, id);
+        if (received === null) stopListening?.();
+        resolve(responseOf(value, received));
       },
       reject(error) {
         stopListening?.();
@@ -119,8 +127,9 @@ function start(op, members, request, resolve, reject) {
   stopListening = use('abort').whenAborted(signal, () => {
     const reason = use('abort').reasonOf(signal);
     use('ops').abort(id);
-    use('outbound').cancel(id, 'aborted');
-    if (streamed) use('inbound').abandon(id, reason);
+    if (sending !== null) use('outbound').abandon(id, reason);
+    else leaveUnsent(body, reason);
+    if (received !== null) use('body').abandon(received, reason);
     reject(reason);
   });
 }
@@ -131,12 +140,13 @@ async function sendBody(op, body, reject) {
     await use('outbound').send(op, body);
   } catch (error) {
     use('ops').abort(op);
-    reject(error);
+    const failed = new TypeError('fetch failed: the body of the request could not be read');
+    use('ops').setCause(failed, error);
+    reject(failed);
   }
 }
 
-function responseOf(value, buffer, op) {
-  const body = inboundBody(value.body, buffer, op);
+function responseOf(value, body) {
   const state = makeResponseState(value.status, value.statusText, null, body);
   state.type = 'basic';
   state.url = value.url;

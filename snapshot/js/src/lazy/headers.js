@@ -206,6 +206,10 @@ export function listOf(name, value) {
   return list;
 }
 
+export function addTo(list, name, value) {
+  add(list, name, value);
+}
+
 export function setDefaultType(list, type) {
   if (!has(list, 'content-type')) add(list, 'content-type', type);
 }

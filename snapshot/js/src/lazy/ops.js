@@ -1,12 +1,15 @@
 // Ops: what JavaScript asks of the world, and its answers (docs/boundary.md).
 
 import {
+  defineProperty,
   Error,
   Map,
   mapDelete,
   mapGet,
   mapSet,
   RangeError,
+  stringIndexOf,
+  stringSlice,
   SyntaxError,
   TypeError,
 } from '../primordials.js';
@@ -98,8 +101,29 @@ export function reject(id, described) {
   finish(id)?.answer.reject(errorOf(described));
 }
 
-/** The error that the runner described. */
-export function errorOf({ name, message }) {
+/** The error that the runner described; `code` is what programs ask for, of its cause. */
+export function errorOf({ name, message, code }) {
+  const error = ofName(name, message);
+  if (code !== undefined) {
+    const colon = stringIndexOf(message, ': ');
+    const cause = new Error(colon === -1 ? message : stringSlice(message, colon + 2));
+    define(cause, 'code', code, true);
+    setCause(error, cause);
+  }
+  return error;
+}
+
+/** Gives an error its `cause`, as its constructor would. */
+export function setCause(error, cause) {
+  define(error, 'cause', cause, false);
+}
+
+function define(error, name, value, enumerable) {
+  const property = { __proto__: null, value, writable: true, enumerable, configurable: true };
+  defineProperty(error, name, property);
+}
+
+function ofName(name, message) {
   if (name === 'TypeError') return new TypeError(message);
   if (name === 'RangeError') return new RangeError(message);
   if (name === 'SyntaxError') return new SyntaxError(message);

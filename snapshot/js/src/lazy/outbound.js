@@ -149,12 +149,16 @@ export function grant(id, bytes) {
 
 /** Nobody reads what goes out as `id` any more. */
 export function cancel(id, reason) {
+  abandon(id, use('abort').abortError(reason));
+}
+
+/** The same, with the error that the source is told. */
+export function abandon(id, error) {
   const sender = mapGet(senders, id);
   if (sender === undefined || sender.cancelled) return;
   sender.cancelled = true;
   sender.wake();
-  if (sender.reader !== null)
-    use('streams').cancelReader(sender.reader, use('abort').abortError(reason));
+  if (sender.reader !== null) use('streams').cancelReader(sender.reader, error);
 }
 
 export function forget() {

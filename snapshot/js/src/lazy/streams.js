@@ -29,8 +29,10 @@ import { markHandled, rejectedWith } from '../streams/promises.js';
 import {
   acquire,
   cancelStream as cancelRecord,
+  errorStream,
   isLocked as isRecordLocked,
   makeReadable,
+  READABLE,
   read,
   release,
   released,
@@ -332,6 +334,12 @@ export function cancelReader(reader, reason) {
 
 export function cancelStream(stream, reason) {
   markHandled(cancelRecord(recordOf(stream), reason));
+}
+
+/** Has a stream of ours end with an error for its reader; one that has ended already is as it was. */
+export function failStream(stream, error) {
+  const record = recordOf(stream);
+  if (record.state === READABLE) errorStream(record, error);
 }
 
 /** Two streams with the contents of one; the second has copies of its chunks. */

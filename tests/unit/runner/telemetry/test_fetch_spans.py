@@ -115,7 +115,7 @@ async def test_a_worker_that_traces_by_itself_is_left_alone() -> None:
 
 async def test_a_fetch_that_fails_is_an_error_of_the_ops_span() -> None:
     async with worker() as js:
-        await js.failure("http://127.0.0.1:1/")
+        await js.failure("http://127.0.0.1:1080/")
         span = await js.end()
 
         assert dict(span.attributes or {})["error.type"] == "TypeError"
