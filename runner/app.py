@@ -275,7 +275,6 @@ def make_api(
     control.add(tenant_endpoints(store, publisher, KvStore(pool), server, trial))
 
 
-def make_logs_api(control: ControlListener, store: Store, background: Background) -> None:
 @asynccontextmanager
 async def open_tasks(url: str, bus: Bus) -> AsyncIterator[TaskEngine]:
     """Open the durable queue; what happens to its tasks in this process is told on the bus."""
@@ -313,6 +312,7 @@ def make_tasks_api(control: ControlListener, store: Store, engine: TaskEngine, b
     ])  # fmt: skip
 
 
+def make_logs_api(control: ControlListener, store: Store, background: Background) -> None:
     """Serve the API for console lines."""
     from runner.api.logs import LogsApi
     from runner.api.scope import Scope
