@@ -28,6 +28,7 @@ from runner.app import (
 from runner.assembly import Assembler
 from runner.background import Background
 from runner.drain import drain
+from runner.executor.runs import TaskRuns
 from runner.logs.fan import JournalFan
 from runner.nats.connection import open_bus
 from runner.resolution import DatabaseResolver
@@ -49,8 +50,8 @@ if TYPE_CHECKING:
     from runner.nats.connection import Bus
     from runner.nats.fetch import NatsIngress
     from runner.store.pool import Pool
-
     from runner.tasks.engine import TaskEngine
+
 _log = logging.getLogger(__name__)
 _GC_THRESHOLD: Final = 20_000
 _WORKERS_CONNECTIONS: Final = 15
@@ -83,9 +84,10 @@ class Service:
     trial: Trial
     calls: Calls
     bus: Bus
-    requests: NatsIngress
     tasks: TaskEngine
+    requests: NatsIngress
     background: Background
+    task_runs: TaskRuns
     http: HttpServer
 
     def __init__(
@@ -130,21 +132,23 @@ class Service:
             self.bus = await stack.enter_async_context(
                 open_bus(self.settings.nats_servers, self.settings.nats_credentials)
             )
-            make_metrics(self.control, self.telemetry, self.runner, self.pool, self.bus)
-            make_api(self.control, self.runner, self.store, self.pool, self.settings, self.trial)
             self.tasks = await stack.enter_async_context(
                 open_tasks(self.settings.database_url, self.bus)
             )
             self.runner.world.tasks = self.tasks
+            make_metrics(self.control, self.telemetry, self.runner, self.pool, self.bus)
+            make_api(self.control, self.runner, self.store, self.pool, self.settings, self.trial)
             self.background = Background(self.settings, self.calls.serving, self.bus, self._journal)
             stack.push_async_callback(self.background.close)
             await self.background.open()
+            self.task_runs = TaskRuns(self.settings, self.calls.serving, self.tasks)
+            stack.push_async_callback(self.task_runs.close)
             make_logs_api(self.control, self.store, self.background)
+            make_tasks_api(self.control, self.store, self.tasks, self.bus)
             self._stack = stack.pop_all()
 
     async def accept(self, front: FrontPage) -> None:
         """Open the doors: HTTP, NATS, then say that it serves. ``front`` answers what addresses no worker."""
-            make_tasks_api(self.control, self.store, self.tasks, self.bus)
         # An HTTP client takes a fifth of a second to import, which the first worker that fetches would wait for.
         self.runner.fetch.open()
         self.http = make_http(self.calls, front, self.settings.trusted_proxies, self._sockets.http)
@@ -152,6 +156,7 @@ class Service:
         await self.http.start()
         self.requests = await self._stack.enter_async_context(serve_nats(self.bus, self.calls))
         await self.background.accept()
+        await self.task_runs.accept()
         checks = health_checks(self.pool, self.bus)
         make_control(self.control, self.runner, self._signals, checks)
         # What was made so far stays, and a request leaves no cycles: collecting garbage may be rare.
@@ -164,6 +169,7 @@ class Service:
         # What NATS has sent us already is served, as nobody sends it again.
         await self.requests.stop_accepting()
         await self.background.stop_accepting()
+        self.task_runs.stop_accepting()
         self.runner.admission.draining = True
         self.http.stop_accepting()
         if running := supervisor.executions():
@@ -172,6 +178,7 @@ class Service:
         await self.http.finish(timeout_ms / 1000)
         await self.requests.finish(timeout_ms / 1000)
         await self.background.finish(timeout_ms / 1000)
+        await self.task_runs.finish()
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from runner.ops.registry import OpCall
     from runner.ops.service import Service
     from runner.ops.storage import Storage
-    from runner.ops.transport import GuardedTransport
     from runner.ops.tasks import Tasks
+    from runner.ops.transport import GuardedTransport
     from runner.ops.websocket import WebSockets
     from runner.s3.bucket import Bucket
     from runner.store.pool import Pool
-
     from runner.tasks.engine import TaskEngine
+
     Handler: TypeAlias = Callable[[OpCall], Coroutine[Any, Any, None]]
 
 
@@ -42,9 +42,9 @@ class World:
     def __init__(self, settings: Settings) -> None:
         self.pool: Pool | None = None
         """PostgreSQL, from when it is there: who opens it sets it."""
-        self.fetch = LazyFetch(settings)
         self.tasks: TaskEngine | None = None
         """The durable queue, likewise."""
+        self.fetch = LazyFetch(settings)
         self.buckets = LazyBuckets(settings)
         self._settings = settings
         self._database: Database | None = None
@@ -61,9 +61,9 @@ class World:
             "websocket": LazyOp(self._make_websocket),
             "cache": LazyOp(self._make_cache),
             "crypto": LazyOp(self._make_crypto),
+            "tasks": LazyOp(self._make_tasks),
         }
 
-            "tasks": LazyOp(self._make_tasks),
     def _make_kv(self) -> Kv:
         from runner.ops.kv import Kv
         from runner.store.kv import KvStore
@@ -89,8 +89,6 @@ class World:
         self._crypto = Crypto()
         return self._crypto
 
-    def _make_service(self) -> Service:
-        from runner.ops.service import Service
     def _make_tasks(self) -> Tasks:
         from runner.ops.tasks import Tasks
 
@@ -98,6 +96,8 @@ class World:
             raise OpError("Error", "tasks are not available: this runner has no database")
         return Tasks(self.tasks)
 
+    def _make_service(self) -> Service:
+        from runner.ops.service import Service
 
         return Service(self.fetch.open)
 
@@ -210,14 +210,14 @@ class LazyBuckets:
         if self._storage is not None:
             await self._storage.close()
         elif self._transport is not None:
+            await self._transport.aclose()
+
+
 def user_agent() -> str:
     """Return how workers' requests name us."""
     from importlib.metadata import version
 
     return f"Isolane/{version('isolane')}"
-
-
-            await self._transport.aclose()
 
 
 def address_policy(settings: Settings) -> AddressPolicy:
