@@ -13,7 +13,7 @@ JS_INPUTS := $(JS)/build.mjs $(JS)/package-lock.json $(shell find $(JS)/src -typ
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: run test check bench help setup lock clean fmt
+.PHONY: run test check bench chaos help setup lock clean fmt
 
 run: setup ## start everything on this machine with the examples deployed
 	@$(BIN)/isolane dev examples
@@ -32,6 +32,9 @@ check: setup ## all that CI demands: format, lint, imports, types, JavaScript, t
 
 bench: setup ## run benchmark S=scenario
 	@$(BIN)/isolane bench $(S)
+
+chaos: setup ## take PostgreSQL and NATS away from a fleet under load, for S=30 seconds each
+	@$(BIN)/pytest tests/integration/fleet --outage-s $(or $(S),30) --timeout 300
 
 fmt: setup ## format Python and JavaScript, apply the safe fixes
 	@$(BIN)/ruff check --quiet --fix-only .
