@@ -246,6 +246,7 @@ def _of_module(name: str) -> Callable[[argparse.ArgumentParser], None]:
 _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
     "run": ("run one task and print its result", _run),
     "listen": ("run tasks that come over NATS", _of_module("listen")),
+    "db-listen": ("run tasks that are rows of a PostgreSQL table", _of_module("db_listen")),
     "dev": ("serve the workers of a folder on this machine", _dev),
     "serve": ("run the runner, as the environment says", _serve),
     "gateway": ("put a fleet of runners behind one address: HTTP in, NATS out", _gateway),

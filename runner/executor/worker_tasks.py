@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import OrderedDict
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -16,18 +15,17 @@ import msgspec
 from pools.protocol import Outcome, OutcomeKind
 from runner.errors import BusyError, NotResolvedError
 from runner.events.context import EventContext
-from runner.events.task import TaskEvent
 from runner.events.trace import parse_traceparent
 from runner.executor.attempt import Attempts
 from runner.executor.handler_settings import HandlerSettings, read_handler_settings
+from runner.executor.script_tasks import event_of
+from runner.executor.suspects import Suspects
 from runner.executor.verdict import failure_of
 from runner.journal import EventLine
 from runner.tasks.claims import MAX_ATTEMPTS
 from runner.tasks.task import NOBODY, Completed, Failed, Released
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from runner.deployments import Deployment
     from runner.exchange import Serving
     from runner.execution import Execution
@@ -37,8 +35,6 @@ if TYPE_CHECKING:
     from runner.tasks.task import Outcome as TaskOutcome
     from runner.telemetry.observer import AttributeValue
 
-_NO_PAYLOAD: Final = msgspec.Raw(b"null")
-_MAX_SUSPECTS: Final = 10_000
 _LOST_AGAIN_S: Final = 0.25
 _CUT_OFF: Final = {
     "timeout": OutcomeKind.WALL_CLOCK,
@@ -56,21 +52,6 @@ _STATUS: Final = {
     OutcomeKind.BUSY: 503,
     OutcomeKind.HOST_LOST: 502,
 }
-
-
-class Suspects:
-    """Tasks whose hosts died: whoever was alone there, or was there again, did it."""
-
-    def __init__(self) -> None:
-        self._seen: OrderedDict[UUID, None] = OrderedDict()
-
-    def guilty(self, task: UUID, *, alone: bool) -> bool:
-        """Tell whether a host that died with this task is counted against it."""
-        known = task in self._seen
-        self._seen[task] = None
-        if len(self._seen) > _MAX_SUSPECTS:
-            self._seen.popitem(last=False)
-        return alone or known
 
 
 class WorkerTasks:
@@ -188,17 +169,7 @@ class _Run:
             request_id=f"task-{task.id}",
             trace=parse_traceparent(task.trace) if task.trace else None,
         )
-        self.event = TaskEvent(
-            _NO_PAYLOAD if task.payload is None else msgspec.Raw(task.payload.encode()),
-            task_id=str(task.id),
-            attempt=task.attempts,
-            max_attempts=task.max_attempts or MAX_ATTEMPTS,
-            max_attempts_given=task.max_attempts is not None,
-            task_type=task.type,
-            key=task.key,
-            queue=task.queue,
-            scheduled_time=int(task.scheduled_at.timestamp() * 1000),
-        )
+        self.event = event_of(task, most=MAX_ATTEMPTS)
         self.said = HandlerSettings()
         self.refusal: str | None = None
         self.execution: Execution | None = None

@@ -162,8 +162,6 @@ function sendResponse(value) {
     );
   }
   const head = `["head",${state.status},${quote(state.statusText)},${headersJson(state)},`;
-  succeed();
-  if (body === null) emit(`${head}null]`);
   if (state.webSocket !== undefined) {
     use('websocket').answer(state.webSocket, () => {
       succeed();
@@ -171,6 +169,8 @@ function sendResponse(value) {
     });
     return;
   }
+  succeed();
+  if (body === null) emit(`${head}null]`);
   else sendBody(head, body);
 }
 
