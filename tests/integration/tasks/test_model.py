@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from hypothesis.stateful import (
     consumes,
     initialize,
     invariant,
+    multiple,
     rule,
     run_state_machine_as_test,
 )
@@ -25,13 +27,13 @@ from runner.tasks.claims import MAX_ATTEMPTS, Claimer, Wanted
 from runner.tasks.engine import TaskEngine, open_engine
 from runner.tasks.errors import TaskStateError
 from runner.tasks.policy import RetryPolicy
+from runner.tasks.rules import QueueRules
 from runner.tasks.streak import Streak
 from runner.tasks.task import ClaimedTask, Completed, Failed, NewTask, Outcome, Released
 from tests.integration.store.scheduling import HandClock
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from contextlib import AbstractAsyncContextManager
     from datetime import datetime
 
 LEASE_S = 30
@@ -39,6 +41,20 @@ DELAY_S = 10
 POLICY = RetryPolicy(kind="fixed", delay_ms=DELAY_S * 1000, jitter=0)
 TENANTS = [UUID(int=1), UUID(int=2)]
 QUEUES = ["default", "other"]
+
+
+ENDS = st.lists(
+    st.sampled_from(["ok", "fail", "fail", "final", "release", "forget"]), min_size=4, max_size=4
+)
+NEW = st.tuples(
+    st.sampled_from(TENANTS),
+    st.sampled_from(QUEUES),
+    st.sampled_from([None, None, None, "a", "b"]),
+    st.integers(-1, 1),
+    st.sampled_from([None, None, None, 5, 20]),
+    st.sampled_from([None, 1, 2]),
+    st.sampled_from([None, None, "x"]),
+)
 
 
 @dataclass
@@ -66,72 +82,48 @@ class Row:
 class TaskMachine(RuleBasedStateMachine):
     """Two executors, two tenants, two queues; the clock stands still between steps."""
 
-    url = ""
+    runner: asyncio.Runner
+    engine: TaskEngine
+    clock: HandClock
     claims: Any = Bundle("claims")
     tasks: Any = Bundle("tasks")
 
     def __init__(self) -> None:
         super().__init__()
-        self.runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
-        self.clock = HandClock()
         self.rows: dict[UUID, Row] = {}
         self.paused_queues: set[str] = set()
         self.paused_tenants: set[UUID] = set()
         self.max_running: dict[str, int] = {}
         self.committed: dict[UUID, int] = {}
+        self.do(self._empty())
+        self.claimers = [
+            Claimer(
+                self.engine.lines, Wanted(kinds=("script",)), name, LEASE_S, streak=partial(Streak, streak_s, busy=0)
+            )
+            for name, streak_s in (("one", -1.0), ("two", 60.0))
+        ]  # fmt: skip
 
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(work)
 
-    @initialize()
-    def begin(self) -> None:
-        self.opening: AbstractAsyncContextManager[TaskEngine] = open_engine(self.url, self.clock)
-        self.engine = self.do(self.opening.__aenter__())
-        self.do(self._truncate())
-        self.claimers = [
-            Claimer(
-                self.engine.lines,
-                Wanted(kinds=("script",)),
-                name,
-                LEASE_S,
-                streak=partial(Streak, streak_s, busy=0),
-            )
-            for name, streak_s in (("one", -1.0), ("two", 60.0))
-        ]
-
-    async def _truncate(self) -> None:
+    async def _empty(self) -> None:
         async with self.engine.lines.lend() as line:
-            await line.connection.execute("TRUNCATE tasks, task_queues, task_tenants")
-
-    def teardown(self) -> None:
-        if hasattr(self, "opening"):
-            self.do(self.opening.__aexit__(None, None, None))
-        self.runner.close()
+            for table in (b"tasks", b"task_queues", b"task_tenants"):
+                await line.connection.execute(b"DELETE FROM " + table)
 
     # --- doors ----------------------------------------------------------------------------------------------------
 
-    @rule(
-        target=tasks,
-        tenant=st.sampled_from(TENANTS),
-        queue=st.sampled_from(QUEUES),
-        key=st.sampled_from([None, None, "a", "b"]),
-        priority=st.integers(-1, 1),
-        delay=st.sampled_from([None, None, 5, 20]),
-        most=st.sampled_from([None, 1, 2]),
-        shared=st.sampled_from([None, None, "x"]),
-    )
-    def enqueue(
-        self,
-        tenant: UUID,
-        queue: str,
-        key: str | None,
-        priority: int,
-        delay: int | None,
-        most: int | None,
-        shared: str | None,
-    ) -> UUID:
-        from datetime import timedelta
+    @initialize(target=tasks, news=st.lists(NEW, min_size=2, max_size=8))
+    def begin(self, news: list[tuple[Any, ...]]) -> Any:
+        return multiple(*(self._enqueue(*new) for new in news))
 
+    @rule(target=tasks, news=st.lists(NEW, min_size=1, max_size=3))
+    def enqueue(self, news: list[tuple[Any, ...]]) -> Any:
+        return multiple(*(self._enqueue(*new) for new in news))
+
+    def _enqueue(
+        self, tenant: UUID, queue: str, key: str | None, priority: int, delay: int | None, most: int | None, shared: str | None
+    ) -> UUID:  # fmt: skip
         at = None if delay is None else self.clock.now() + timedelta(seconds=delay)
         task = NewTask(
             kind="script", script="s", tenant=tenant, queue=queue, key=key, priority=priority, scheduled_at=at,
@@ -162,23 +154,23 @@ class TaskMachine(RuleBasedStateMachine):
             self.do(work)
         return False
 
-    @rule(task=tasks)
-    def cancel(self, task: UUID) -> None:
+    @rule(task=tasks, verb=st.sampled_from(["cancel", "pause", "resume", "retry"]))
+    def steer(self, task: UUID, verb: str) -> None:
+        getattr(self, f"_{verb}")(task)
+
+    def _cancel(self, task: UUID) -> None:
         if self._step("cancel", task, {"pending", "paused", "running"}):
             self.rows[task].status, self.rows[task].lease = "cancelled", None
 
-    @rule(task=tasks)
-    def pause(self, task: UUID) -> None:
+    def _pause(self, task: UUID) -> None:
         if self._step("pause", task, {"pending"}):
             self.rows[task].status = "paused"
 
-    @rule(task=tasks)
-    def resume(self, task: UUID) -> None:
+    def _resume(self, task: UUID) -> None:
         if self._step("resume", task, {"paused"}):
             self.rows[task].status = "pending"
 
-    @rule(task=tasks)
-    def retry(self, task: UUID) -> None:
+    def _retry(self, task: UUID) -> None:
         row = self.rows[task]
         if row.key and not row.live and any(
             other.live and (other.tenant, other.key) == (row.tenant, row.key) for other in self.rows.values()
@@ -187,33 +179,29 @@ class TaskMachine(RuleBasedStateMachine):
         if self._step("retry", task, {"failed", "cancelled"}):
             row.status, row.due = "pending", self.clock.now()
 
-    @rule(queue=st.sampled_from(QUEUES))
-    def toggle_queue(self, queue: str) -> None:
-        if queue in self.paused_queues:
-            self.paused_queues.remove(queue)
-            self.do(self.engine.rules.resume_queue(queue))
-        else:
-            self.paused_queues.add(queue)
-            self.do(self.engine.rules.pause_queue(queue))
-
-    @rule(tenant=st.sampled_from(TENANTS))
-    def toggle_tenant(self, tenant: UUID) -> None:
-        if tenant in self.paused_tenants:
-            self.paused_tenants.remove(tenant)
-            self.do(self.engine.rules.resume_tenant(tenant))
-        else:
-            self.paused_tenants.add(tenant)
-            self.do(self.engine.rules.pause_tenant(tenant))
-
-    @rule(queue=st.sampled_from(QUEUES), most=st.sampled_from([None, 1, 2]))
-    def limit(self, queue: str, most: int | None) -> None:
-        from runner.tasks.rules import QueueRules
-
-        rules = QueueRules(queue=queue, max_running=most, paused=queue in self.paused_queues)
-        self.do(self.engine.rules.set_queue(rules))
-        self.max_running.pop(queue, None)
-        if most is not None:
-            self.max_running[queue] = most
+    @rule(queue=st.sampled_from(QUEUES), tenant=st.sampled_from(TENANTS), what=st.integers(0, 4))
+    def change_rules(self, queue: str, tenant: UUID, what: int) -> None:
+        rules = self.engine.rules
+        match what:
+            case 0 if queue in self.paused_queues:
+                self.paused_queues.remove(queue)
+                self.do(rules.resume_queue(queue))
+            case 0:
+                self.paused_queues.add(queue)
+                self.do(rules.pause_queue(queue))
+            case 1 if tenant in self.paused_tenants:
+                self.paused_tenants.remove(tenant)
+                self.do(rules.resume_tenant(tenant))
+            case 1:
+                self.paused_tenants.add(tenant)
+                self.do(rules.pause_tenant(tenant))
+            case _:
+                most = None if what == 2 else what - 2
+                paused = queue in self.paused_queues
+                self.do(rules.set_queue(QueueRules(queue=queue, max_running=most, paused=paused)))
+                self.max_running.pop(queue, None)
+                if most is not None:
+                    self.max_running[queue] = most
 
     @rule(seconds=st.sampled_from([1, 5, 10, 31]))
     def pass_time(self, seconds: int) -> None:
@@ -240,8 +228,6 @@ class TaskMachine(RuleBasedStateMachine):
         )
 
     def _note_claims(self, tasks: list[ClaimedTask]) -> None:
-        from datetime import timedelta
-
         for task in tasks:
             row = self.rows[task.id]
             row.attempts += 1
@@ -251,6 +237,9 @@ class TaskMachine(RuleBasedStateMachine):
 
     @rule(target=claims, executor=st.sampled_from([0, 1]), most=st.integers(1, 4))
     def claim(self, executor: int, most: int) -> Any:
+        return self._claim(executor, most)
+
+    def _claim(self, executor: int, most: int) -> Any:
         could = self._startable(ruled=False)
         tasks, _ = self.do(self.claimers[executor].claim(most, self.clock.now()))
         assert {task.id for task in tasks} <= set(could)
@@ -272,8 +261,16 @@ class TaskMachine(RuleBasedStateMachine):
         self._note_claims(tasks)
         return tasks
 
+    @rule(executor=st.sampled_from([0, 1]), ruled=st.booleans(), most=st.integers(1, 4), ends=ENDS)
+    def work(self, executor: int, ruled: bool, most: int, ends: list[str]) -> None:
+        tasks = self._claim_ruled(executor, most) if ruled else self._claim(executor, most)
+        self._settle(tasks, ends)
+
     @rule(target=claims, executor=st.sampled_from([0, 1]), most=st.integers(1, 4))
     def claim_ruled(self, executor: int, most: int) -> Any:
+        return self._claim_ruled(executor, most)
+
+    def _claim_ruled(self, executor: int, most: int) -> Any:
         could = self._startable(ruled=True)
         tasks = self.do(self.claimers[executor].claim_ruled(most, self.clock.now()))
         assert {task.id for task in tasks} <= set(could)
@@ -294,18 +291,14 @@ class TaskMachine(RuleBasedStateMachine):
                 assert self._running(queue=row.queue, tenant=row.tenant, shared=row.shared) == 1
         return tasks
 
-    @rule(
-        tasks=consumes(claims),
-        ends=st.lists(
-            st.sampled_from(["ok", "fail", "final", "release", "twice", "forget"]),
-            min_size=4,
-            max_size=4,
-        ),
-    )
+    @rule(tasks=consumes(claims), ends=ENDS)
     def settle(self, tasks: list[ClaimedTask], ends: list[str]) -> None:
         """Maybe long after the lease was lost, maybe by who has lost it."""
+        self._settle(tasks, ends)
+
+    def _settle(self, tasks: list[ClaimedTask], ends: list[str]) -> None:
         outcomes: dict[str, Outcome] = {
-            "ok": Completed({"done": True}), "twice": Completed(), "fail": Failed(error="e"),
+            "ok": Completed({"done": True}), "fail": Failed(error="e"),
             "final": Failed(error="f", final=True), "release": Released(),
         }  # fmt: skip
         pairs = [
@@ -319,8 +312,6 @@ class TaskMachine(RuleBasedStateMachine):
         assert all(one.status is None for one in again)
 
     def _expect(self, task: ClaimedTask, outcome: Outcome) -> str | None:
-        from datetime import timedelta
-
         row = self.rows[task.id]
         if row.lease != task.lease_id:
             return None
@@ -344,8 +335,6 @@ class TaskMachine(RuleBasedStateMachine):
 
     @rule(tasks=claims)
     def renew(self, tasks: list[ClaimedTask]) -> None:
-        from datetime import timedelta
-
         held = self.do(self.engine.settlements.renew(tasks, LEASE_S, self.clock.now()))
         mine = {task.lease_id for task in tasks if self.rows[task.id].lease == task.lease_id}
         assert held == mine
@@ -353,8 +342,17 @@ class TaskMachine(RuleBasedStateMachine):
             if task.lease_id in mine:
                 self.rows[task.id].until = self.clock.now() + timedelta(seconds=LEASE_S)
 
+    @rule(executor=st.sampled_from([0, 1]), most=st.integers(1, 4))
+    def lose_an_executor(self, executor: int, most: int) -> None:
+        self._claim(executor, most)
+        self.clock.advance(LEASE_S + 1)
+        self._rescue()
+
     @rule()
     def rescue(self) -> None:
+        self._rescue()
+
+    def _rescue(self) -> None:
         rescued = {
             one.id: one.status for one in self.do(self.engine.rescue.rescue(100, self.clock.now()))
         }
@@ -373,9 +371,9 @@ class TaskMachine(RuleBasedStateMachine):
 
     @invariant()
     def both_have_the_same(self) -> None:
-        if not hasattr(self, "engine"):
-            return
-        for task in self.do(self.engine.leaf(most=1000)):
+        tasks = self.do(self.engine.leaf(most=1000))
+        assert len(tasks) == len(self.rows)
+        for task in tasks:
             row = self.rows[task.id]
             assert (task.status, task.attempts) == (row.status, row.attempts)
             assert len(task.errors) == len(row.errors)
@@ -383,19 +381,25 @@ class TaskMachine(RuleBasedStateMachine):
             assert task.status.ended == (task.completed_at is not None)
             if row.status == "pending":
                 assert task.scheduled_at == row.due
-        assert self.do(self.engine.stats()).total == len(self.rows)
 
 
 @pytest.mark.timeout(120)
 def test_the_engine_does_what_its_model_does(empty: str) -> None:
     """Enqueueing, steering, claims, limits, outcomes late and twice, lost executors, in any order."""
-    machine = type("Machine", (TaskMachine,), {"url": empty})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=15,
-            stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        clock = HandClock()
+        opening = open_engine(empty, clock)
+        engine = runner.run(opening.__aenter__())
+        machine = type("M", (TaskMachine,), {"runner": runner, "engine": engine, "clock": clock})
+        try:
+            run_state_machine_as_test(
+                machine,
+                settings=settings(
+                    max_examples=60,
+                    stateful_step_count=30,
+                    deadline=None,
+                    suppress_health_check=list(HealthCheck),
+                ),
+            )
+        finally:
+            runner.run(opening.__aexit__(None, None, None))
