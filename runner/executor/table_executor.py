@@ -21,9 +21,9 @@ from runner.executor.errors import ScriptRefusedError
 from runner.executor.table_rows import LEASE_S, Finish
 from runner.executor.table_statements import MOST_LOST
 from runner.executor.verdict import failure_of
-from runner.tasks.claims import read_policy
 from runner.tasks.encoding import encode_json
 from runner.tasks.errors import TaskRefusedError
+from runner.tasks.settlements import read_policy
 
 if TYPE_CHECKING:
     from runner.executor.attempt import Ended

@@ -22,7 +22,7 @@ from runner.executor.script_tasks import event_of
 from runner.executor.suspects import Suspects
 from runner.executor.verdict import failure_of
 from runner.journal import EventLine
-from runner.tasks.claims import MAX_ATTEMPTS
+from runner.tasks.settlements import MAX_ATTEMPTS
 from runner.tasks.task import NOBODY, Completed, Failed, Released
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ from runner.tasks.task import Status
 from runner.tasks.wakes import Hearer
 
 if TYPE_CHECKING:
-    from runner.tasks.claims import Rescued
     from runner.tasks.engine import TaskEngine
+    from runner.tasks.settlements import Rescued
     from runner.tasks.wakes import TaskWakes
 
 _log = logging.getLogger(__name__)

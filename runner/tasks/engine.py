@@ -26,12 +26,12 @@ from typing import TYPE_CHECKING, Final
 
 from runner.errors import NotFoundError
 from runner.schedules.clock import SystemClock
-from runner.tasks.claims import Rescue, Settlements
 from runner.tasks.enqueuing import Enqueuer
 from runner.tasks.events import TaskEvent, TaskEvents
 from runner.tasks.lines import Lines
 from runner.tasks.rules import Rules
 from runner.tasks.schedules import TaskSchedules
+from runner.tasks.settlements import Rescue, Settlements
 from runner.tasks.table import CLEAN_BATCH, Stats, TaskFilter, TaskTable
 from runner.tasks.task import Enqueued, NewTask, Status, Task, TaskPlace
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from runner.errors import DatabaseUnavailableError, RunnerError
-from runner.tasks.claims import Settled
 from runner.tasks.duty import RETRY_S
 from runner.tasks.events import TaskEvent
+from runner.tasks.settlements import Settled
 from runner.tasks.task import Completed
 
 if TYPE_CHECKING:

@@ -23,11 +23,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from runner.tasks.claims import MAX_ATTEMPTS, Claimer, Wanted
+from runner.tasks.claims import Claimer, Wanted
 from runner.tasks.engine import TaskEngine, open_engine
 from runner.tasks.errors import TaskStateError
 from runner.tasks.policy import RetryPolicy
 from runner.tasks.rules import QueueRules
+from runner.tasks.settlements import MAX_ATTEMPTS
 from runner.tasks.streak import Streak
 from runner.tasks.task import ClaimedTask, Completed, Failed, NewTask, Outcome, Released
 from tests.integration.store.scheduling import HandClock

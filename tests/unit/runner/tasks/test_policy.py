@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.tasks.claims import read_policy
 from runner.tasks.policy import DEFAULT_RETRY, RetryPolicy
+from runner.tasks.settlements import read_policy
 
 
 @pytest.mark.parametrize(
