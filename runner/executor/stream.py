@@ -67,6 +67,7 @@ class TaskStream:
         self._stopping = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
         self._fetching: asyncio.Task[None] | None = None
+        self._ack_wait_s = options.ack_wait_s
 
     async def start(self) -> None:
         """Make what is not there, and take tasks from now on.
@@ -92,6 +93,9 @@ class TaskStream:
             subscription = await js.pull_subscribe(
                 options.subject, durable=options.durable, stream=options.stream, config=config
             )
+            # One that is there already keeps what it was made with.
+            made = await js.consumer_info(options.stream, options.durable)
+            self._ack_wait_s = made.config.ack_wait or options.ack_wait_s
         except _UNAVAILABLE as error:
             raise TaskStreamError(f"JetStream can not be used: {error}") from error
         loop = asyncio.get_running_loop()
@@ -154,7 +158,7 @@ class TaskStream:
     async def _keep(self) -> None:
         """Tell the server of the tasks that go on."""
         while True:
-            await asyncio.sleep(self._options.ack_wait_s / 3)
+            await asyncio.sleep(self._ack_wait_s / 3)
             for message in list(self._running.values()):
                 await _told(message.in_progress())
 
