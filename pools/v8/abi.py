@@ -171,6 +171,8 @@ class SerializeCallback(c.Structure):
     _fields_ = [("callback", Ptr), ("data", Ptr)]
 
 
+DISPATCH_SLOT: Final = 1
+"""Where a context's embedder data keeps the core's ``dispatch``; V8 keeps 0 for its debugger."""
 QUICK_BYTES: Final = 1 << 13
 """Up to here working on text takes less time than giving up the GIL and getting it back."""
 NO_CALLBACK: Final = SerializeCallback(None, None)
@@ -178,6 +180,13 @@ NO_CALLBACK: Final = SerializeCallback(None, None)
 # Indexes into FunctionCallbackInfo.implicit_args_ (v8-function-callback.h of 13.1).
 CALLBACK_ISOLATE: Final = 1
 CALLBACK_RETURN_VALUE: Final = 3
+
+# Indexes into PropertyCallbackInfo.args_ (v8-function-callback.h of 13.1).
+PROPERTY_ISOLATE: Final = 3
+PROPERTY_RETURN_VALUE: Final = 5
+PROPERTY_DATA: Final = 6
+# v8::PropertyAttribute
+NOT_ENUMERABLE: Final = 2
 
 # v8::String::WriteOptions
 NO_NULL_TERMINATION: Final = 2
@@ -203,6 +212,7 @@ PRESSURE_CRITICAL: Final = 2
 # --- callback types -----------------------------------------------------------------------------------------------------
 
 NativeCallback = c.CFUNCTYPE(None, Ptr)
+PropertyCallback = c.CFUNCTYPE(None, Ptr, Ptr)
 NearHeapLimitCallback = c.CFUNCTYPE(Size, Ptr, Size, Size)
 InterruptCallback = c.CFUNCTYPE(None, Ptr, Ptr)
 PromiseRejectCallback = c.CFUNCTYPE(None, PromiseRejectMessage)
@@ -388,6 +398,8 @@ class Abi:
             quick, "_ZN2v87Context29GetNumberOfEmbedderDataFieldsEv", c.c_uint32, Ptr
         )
         self.context_extras = bind(quick, "_ZN2v87Context22GetExtrasBindingObjectEv", Ptr, Ptr)
+        self.context_global = bind(quick, "_ZN2v87Context6GlobalEv", Ptr, Ptr)
+        self.context_current = bind(quick, "_ZN2v87Isolate17GetCurrentContextEv", Ptr, Ptr)
         self.context_embedder_data = bind(
             quick, "_ZN2v87Context19SlowGetEmbedderDataEi", Ptr, Ptr, c.c_int
         )
@@ -468,6 +480,20 @@ class Abi:
             Ptr,
             c.c_int,
             Ptr,
+        )
+        self.set_lazy_data_property = bind(
+            quick,
+            "_ZN2v86Object19SetLazyDataPropertyENS_5LocalINS_7ContextEEENS1_INS_4NameEEEPFvS5_RKNS_20PropertyCallbackInfo"
+            "INS_5ValueEEEENS1_IS7_EENS_17PropertyAttributeENS_14SideEffectTypeESF_",
+            c.c_uint16,
+            Ptr,
+            Ptr,
+            Ptr,
+            PropertyCallback,
+            Ptr,
+            c.c_int,
+            c.c_int,
+            c.c_int,
         )
         self.function_template_new = bind(
             quick,
@@ -552,6 +578,9 @@ class Abi:
         # -- snapshot
         self.snapshot_creator_init = bind(
             slow, "_ZN2v815SnapshotCreatorC1ERKNS_7Isolate12CreateParamsE", None, Ptr, Ptr
+        )
+        self.install_wasm = bind(
+            slow, "_ZN2v88internal6WasmJs7InstallEPNS0_7IsolateEb", None, Ptr, c.c_bool
         )
         self.install_library_features = bind(
             slow, "_ZN2v88internal7Genesis28InitializeExperimentalGlobalEv", None, Ptr

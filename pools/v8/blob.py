@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ctypes as c
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import msgspec
 
 from pools.errors import EngineError
 from pools.v8 import abi as v8
-from pools.v8.isolate import DISPATCH_SLOT
 from pools.v8.natives import NAMES
 
 if TYPE_CHECKING:
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
     from pools.v8.engine import Engine
 
+_LazyGlobal: TypeAlias = tuple[str, str, bool]
+"""A global's name, what the core is asked for, and whether it is enumerable."""
+_LAZIES: Final = """(function (natives) {
+  const { lazies } = natives;
+  natives.lazies = undefined;
+  return lazies;
+})"""
+_JUST_TRUE: Final = 0x0101
+"""``v8::Maybe<bool>``: there, and true."""
 _SNAPSHOT_CREATOR_BYTES = 64
 """``v8::SnapshotCreator`` is one pointer; the wheel has no debug information on it, so there is room to spare."""
 _EXTRAS = """(function (extras, natives) {
@@ -57,6 +67,7 @@ class _Creator:
         self._scope = c.create_string_buffer(c.sizeof(v8.HandleScope))
         self._try_catch = c.create_string_buffer(c.sizeof(v8.TryCatch))
         self._isolate = 0
+        self._natives = 0
         self._context = 0
 
     def create(self, core: str, warm_up: str) -> bytes:
@@ -96,7 +107,8 @@ class _Creator:
     def _bear(self, creator: c.Array[c.c_char], core: str) -> None:
         self._install_library_features()
         dispatch = self._checked(self._run_core(core))
-        self._abi.context_set_embedder_data(self._context, DISPATCH_SLOT, dispatch)
+        self._abi.context_set_embedder_data(self._context, v8.DISPATCH_SLOT, dispatch)
+        self._define_lazy_globals()
         none = v8.NO_CALLBACK
         self._abi.snapshot_creator_set_default(creator, self._context, none, none, none)
 
@@ -119,12 +131,39 @@ class _Creator:
         )
         self._abi.install_library_features(c.addressof(genesis))
 
+    def _define_lazy_globals(self) -> None:
+        """Give the global object what the core has left to V8's lazy data properties.
+
+        Such a property costs a context one cell: the rest of it belongs to the isolate.
+        """
+        abi = self._abi
+        take = self._checked(self._evaluate(_LAZIES, "isolane:lazies"))
+        natives = (c.c_uint64 * 1)(self._natives)
+        text = self._checked(abi.function_call(take, self._context, take, 1, c.addressof(natives)))
+        properties = msgspec.json.decode(self._text(text), type=list[_LazyGlobal])
+        target = abi.context_global(self._context)
+        for name, data, enumerable in properties:
+            done = abi.set_lazy_data_property(
+                target,
+                self._context,
+                self._string(name),
+                self._engine.natives.reveal,
+                self._string(data),
+                0 if enumerable else v8.NOT_ENUMERABLE,
+                0,
+                0,
+            )
+            if done != _JUST_TRUE:
+                raise EngineError(f"The global {name} can not be defined.")
+
     def _run_core(self, core: str) -> int:
         abi = self._abi
+        # V8 would do this for each context that is made of the snapshot.
+        abi.install_wasm(self._isolate, True)
         function = self._evaluate(core, "isolane:core")
         if not function:
             return 0
-        natives = abi.object_new(self._isolate)
+        natives = self._natives = abi.object_new(self._isolate)
         for name, callback in zip(NAMES, self._engine.natives.callbacks, strict=True):
             template = abi.function_template_new(
                 self._isolate, callback, None, None, 0, 0, 0, None, 0, 0, 0

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 _TEXT_BUFFER_BYTES: Final = 1 << 13
 _MAX_CONSTANTS: Final = 32
-DISPATCH_SLOT: Final = 1
-"""Where a context's embedder data keeps the core's ``dispatch``; V8 keeps 0 for its debugger."""
 
 
 class HeapUsage(NamedTuple):
@@ -118,8 +116,8 @@ class Isolate:
         context = abi.context_new(self.pointer, None, None, None, none, None, none, none)
         ours = (
             bool(context)
-            and abi.context_embedder_fields(context) > DISPATCH_SLOT
-            and abi.value_is_function(abi.context_embedder_data(context, DISPATCH_SLOT))
+            and abi.context_embedder_fields(context) > v8.DISPATCH_SLOT
+            and abi.value_is_function(abi.context_embedder_data(context, v8.DISPATCH_SLOT))
         )
         self.leave()
         if not ours:

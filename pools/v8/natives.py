@@ -33,6 +33,9 @@ NAMES: Final = (
     "codec",
 )
 
+_REVEAL: Final = 10
+"""Of dispatch, see docs/boundary.md."""
+
 
 class Natives:
     """The native functions of a process. Keeps their C entry points alive as long as V8 may call them."""
@@ -57,8 +60,23 @@ class Natives:
             "codec": self._codec,
         }
         self.callbacks = [v8.NativeCallback(self._entry(functions[name])) for name in NAMES]
-        addresses = [c.cast(callback, c.c_void_p).value or 0 for callback in self.callbacks]
+        self.reveal = v8.PropertyCallback(self._reveal)
+        """Getter of the global object's lazy data properties; their data says what to ask the core for."""
+        entries = (*self.callbacks, self.reveal)
+        addresses = [c.cast(entry, c.c_void_p).value or 0 for entry in entries]
         self.external_references = (c.c_int64 * (len(addresses) + 1))(*addresses, 0)
+
+    def _reveal(self, _name: int, info: int) -> None:
+        abi = self._abi
+        isolate = c.c_uint64.from_address(info + 8 * v8.PROPERTY_ISOLATE).value
+        context = abi.context_current(isolate)
+        dispatch = abi.context_embedder_data(context, v8.DISPATCH_SLOT)
+        arguments = (c.c_uint64 * 2)(abi.integer_new(isolate, _REVEAL), info + 8 * v8.PROPERTY_DATA)
+        # It runs the core alone, and throws only when the stack or the heap is at its end.
+        value = abi.function_call(dispatch, context, dispatch, 2, c.addressof(arguments))
+        if value:
+            result = c.c_uint64.from_address(info + 8 * v8.PROPERTY_RETURN_VALUE)
+            result.value = c.c_uint64.from_address(value).value
 
     def _entry(self, function: Callable[[int, int, int, int], None]) -> Callable[[int], None]:
         throw, type_error, string = (

@@ -10,7 +10,6 @@ import msgspec
 from pools.errors import EngineError
 from pools.protocol import ErrorInfo
 from pools.v8 import abi as v8
-from pools.v8.isolate import DISPATCH_SLOT
 
 if TYPE_CHECKING:
     from pools.v8.codecs import Codecs
@@ -78,7 +77,7 @@ class Realm:
         )
         if not self.context:
             raise EngineError("V8 made no context")
-        self.dispatch: int = abi.context_embedder_data(self.context, DISPATCH_SLOT)
+        self.dispatch: int = abi.context_embedder_data(self.context, v8.DISPATCH_SLOT)
 
     def keep(self) -> None:
         """Let the context outlive the present entry of its isolate."""

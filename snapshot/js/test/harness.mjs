@@ -53,6 +53,28 @@ export class Execution {
       source: name => readFileSync(new URL(`rare/${name}.js`, dist), 'utf8'),
     });
     this.dispatch = core.runInContext(this.context)(natives);
+    this.#defineLazyGlobals(natives);
+  }
+
+  /** What pools/v8/blob.py does with lazy data properties, as near as accessors come. */
+  #defineLazyGlobals(natives) {
+    const global = vm.runInContext('globalThis', this.context);
+    for (const [name, text, enumerable] of JSON.parse(natives.lazies)) {
+      const reveal = value =>
+        Object.defineProperty(global, name, {
+          value,
+          enumerable,
+          configurable: true,
+          writable: true,
+        });
+      Object.defineProperty(global, name, {
+        get: () => reveal(this.dispatch(10, text))[name],
+        set: reveal,
+        enumerable,
+        configurable: true,
+      });
+    }
+    natives.lazies = undefined;
   }
 
   /** Evaluates script text in the tenant's realm. */

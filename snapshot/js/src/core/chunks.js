@@ -16,11 +16,16 @@ function rare(name) {
   return evaluate(natives.source(name));
 }
 
+/** What a lazy global stands for, given as `chunk name`. */
+export function revealed(text) {
+  const space = stringIndexOf(text, ' ');
+  return use(stringSlice(text, 0, space))[stringSlice(text, space + 1)];
+}
+
 /** Makes the accessor that `this` names what it stands for: the value assigned, or that of its chunk. */
 function reveal(assigned) {
-  const space = stringIndexOf(this, ' ');
-  const name = stringSlice(this, space + 1);
-  const value = arguments.length === 1 ? assigned : use(stringSlice(this, 0, space))[name];
+  const value = arguments.length === 1 ? assigned : revealed(this);
+  const name = stringSlice(this, stringIndexOf(this, ' ') + 1);
   // It stays as enumerable as it is.
   defineProperty(globalThis, name, { __proto__: null, value, writable: true });
   return value;

@@ -1,12 +1,12 @@
 // The one function that the lane calls, see docs/boundary.md. Nothing of it is reachable for tenant code.
 
 import { dateNow } from '../primordials.js';
-import { made, use } from './chunks.js';
+import { made, revealed, use } from './chunks.js';
 import { deliver } from './deliver.js';
 import { begin, fail, report } from './execution.js';
 import { run } from './handlers.js';
 import { log } from './log.js';
-import { installStreaming } from './wasm.js';
+import './wasm.js';
 
 /** Does what `code` says. Never throws. */
 export function dispatch(code, ...rest) {
@@ -34,6 +34,8 @@ export function dispatch(code, ...rest) {
         return imported(rest);
       case 9:
         return use(rest[0]).module;
+      case 10:
+        return revealed(rest[0]);
     }
   } catch (error) {
     return lastResort(code, error);
@@ -43,7 +45,6 @@ export function dispatch(code, ...rest) {
 function init(rest) {
   // A clock could be built from it, and V8 puts it into every context: see globals.js.
   delete globalThis.SharedArrayBuffer;
-  installStreaming();
   // Whatever the isolate has run before, and however that ended.
   core.natives.setFrame(undefined);
   begin(rest[0], rest[1], rest[2], rest[3], dateNow());
