@@ -84,5 +84,5 @@ def test_what_the_originals_tools_write_is_served(
     while running.get("shop").text != "old":
         pass
     with psycopg.connect(url, autocommit=True) as connection:
-        while not connection.execute("SELECT FROM logs WHERE message = 'on time'").fetchall():
+        while not connection.execute("SELECT 1 FROM logs WHERE message = 'on time'").fetchall():
             pass
