@@ -33,7 +33,8 @@ check: setup ## all that CI demands: format, lint, imports, types, JavaScript, t
 bench: setup ## run benchmark S=scenario
 	@$(BIN)/isolane bench $(S)
 
-chaos: setup ## take PostgreSQL and NATS away from a fleet under load, for S=30 seconds each
+chaos: setup ## kill who executes N=100000 tasks and their database; take PostgreSQL and NATS away for S=30 seconds
+	@$(BIN)/pytest tests/chaos --chaos-tasks $(or $(N),100000) -s
 	@$(BIN)/pytest tests/integration/fleet --outage-s $(or $(S),30) --timeout 300
 
 fmt: setup ## format Python and JavaScript, apply the safe fixes
