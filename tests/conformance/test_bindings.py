@@ -67,3 +67,54 @@ def test_a_file_is_passed_on_past_javascript(lane: LaneUnderTest) -> None:
     assert result.kind is OutcomeKind.OK
     assert result.of("head") == [["head", 200, "OK", [["etag", '"1"']], {"forward": 1}]]
     assert result.of("credit") == []
+
+
+TASKS = {"TASKS": "tasks"}
+
+
+def test_a_task_is_enqueued_with_what_was_said(lane: LaneUnderTest) -> None:
+    """What was not said is null, times are milliseconds, and the answer is the first of its list."""
+    source = task(
+        "return await env.TASKS.enqueue('email:send', { to: 'ü' },"
+        " { priority: 5, idempotencyKey: 'k', scheduledAt: new Date(5), retry: { kind: 'fixed' } })"
+    )
+    number = lane.start(lane.deploy(source, bindings=TASKS))
+    asked = lane.until(number, lambda result: result.of("op"))
+    nothing = dict.fromkeys(("queue", "concurrencyKey", "maxAttempts", "timeout", "delay"))
+    retry = {"kind": "fixed", "delay": None, "maxDelay": None, "factor": None, "jitter": None}
+    wanted = {
+        "type": "email:send",
+        "json": '{"to":"ü"}',
+        "key": "k",
+        "priority": 5,
+        "scheduledAt": 5,
+        "retry": retry,
+    }
+    args = {"binding": "TASKS", "action": "enqueue", "tasks": [nothing | wanted]}
+    assert ops(asked) == [["tasks", args]]
+    lane.deliver(number, [["resolve", 1, [{"id": "1", "created": True}]]])
+    assert lane.until(number).data == {"id": "1", "created": True}
+
+
+def test_what_is_no_task_does_not_leave_javascript(lane: LaneUnderTest) -> None:
+    """Wrong arguments reject with an error that says which, and no op is sent."""
+    source = task(
+        """
+        const wrong = [
+          () => env.TASKS.enqueue(1), () => env.TASKS.enqueue('t', () => {}), () => env.TASKS.enqueue('t', 1n),
+          () => env.TASKS.enqueue('t', 'x'.repeat(1048577)), () => env.TASKS.enqueue('t', 1, 'options'),
+          () => env.TASKS.enqueue('t', 1, { priority: 0.5 }), () => env.TASKS.enqueue('t', 1, { delay: NaN }),
+          () => env.TASKS.enqueue('t', 1, { scheduledAt: 'soon' }), () => env.TASKS.enqueueMany({}),
+          () => env.TASKS.get(7), () => env.TASKS.cancel(), () => env.TASKS.retry('x', 1),
+        ];
+        const names = [];
+        for (const call of wrong) {
+          try { await call(); names.push('none'); } catch (error) { names.push(error.name); }
+        }
+        return [names, await env.TASKS.enqueueMany([])];
+        """
+    )
+    result = lane.run(source, bindings=TASKS)
+    kinds = "Type Type Type Range Type Range Range Range Range Type Type Type"
+    assert result.data == [[f"{kind}Error" for kind in kinds.split()], []]
+    assert ops(result) == []
