@@ -47,6 +47,8 @@ def failure_of(
     if kind is OutcomeKind.OK:
         if ended.result.success:
             return None
+        if ended.result.error is None:
+            return Failure("Task failed without error", "failed")
         return Failure(_words(ended.result.failure()), "failed")
     reason = f"{kind}"
     if kind is OutcomeKind.WALL_CLOCK:
@@ -69,5 +71,5 @@ def _no_handler(task_type: str | None) -> str:
 def _words(failure: TaskFailure) -> str:
     # Of itself a text is no error that was thrown.
     if failure.name in {"", "Error"}:
-        return failure.message or "Task failed without error"
+        return failure.message
     return f"{failure.name}: {failure.message}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -101,6 +102,14 @@ class Jobs:
                 return await engine.wait(task, timeout_s=20)
 
         return asyncio.run(run())
+
+
+def begun(running: Dev, count: int) -> None:
+    """Wait until so many have said so."""
+    with running._changed:
+        assert running._changed.wait_for(
+            lambda: sum("begins" in line for line in running.lines) >= count, 20
+        )
 
 
 def data(task: Task) -> Any:
@@ -260,3 +269,41 @@ def test_shutdown_lets_tasks_finish_and_gives_the_others_back(
     wait, polite = asyncio.run(rows(*tasks))
     assert (wait.status, wait.attempts, wait.errors) == ("pending", 0, [])
     assert data(polite) is True
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_who_took_its_host_along_has_one_attempt_less_and_its_neighbours_have_not(
+    cli: Cli, create_database: Callable[[str], str], template: str, nats_url: str, count: int
+) -> None:
+    cli.write(
+        "w/jobs.js",
+        """export default { async task(payload, env, ctx) {
+             console.log('begins');
+             await new Promise((resolve) => setTimeout(resolve, 1000));
+             return ctx.task.attempt;
+           } }""",
+    )
+    url = create_database(template)
+    one = {"WORKER_POOL_SIZE": "1", "ISOLATE_HOSTS": "1"}
+    running = Dev(cli, "w", DATABASE_URL=url, NATS_SERVERS=nats_url, **one)
+    jobs = Jobs(running, url)
+
+    async def run() -> list[Task]:
+        async with open_engine(url) as engine:
+            new = NewTask(kind="worker", worker=jobs.id("jobs"))
+            tasks = [one.id for one in await engine.enqueue_many([new] * count)]
+            await asyncio.to_thread(begun, running, count)
+            os.kill(running.hosts()[0], signal.SIGKILL)
+            return [await engine.wait(task, timeout_s=20) for task in tasks]
+
+    ended = asyncio.run(run())
+    counted = 2 if count == 1 else 1
+    assert [data(task) for task in ended] == [counted] * count
+    assert all(task.errors[0].reason == "host_lost" for task in ended)
+    assert running.stop() == 0
+
+
+async def test_telemetry_and_journal_hear_of_tasks(jobs: Jobs) -> None:
+    task = await asyncio.to_thread(jobs.run, "seed")
+    assert task.status == "completed"
+    assert "TASK seed 200 jobs" in jobs.dev.wait_for("TASK seed 200")
