@@ -20,7 +20,7 @@ interface TaskEntry<E = Env, Payload = any> {
   handler: TaskHandler<E, Payload>;
   timeout?: number;
   maxAttempts?: number;
-  retry?: unknown;
+  retry?: { kind?: 'fixed' | 'linear' | 'exponential'; delay?: number; maxDelay?: number; factor?: number; jitter?: number };
 }
 
 interface ExecutionContext {

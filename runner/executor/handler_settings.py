@@ -13,11 +13,11 @@ from runner.tasks.policy import RetryPolicy
 
 
 class HandlerRetry(msgspec.Struct, frozen=True, rename="camel", forbid_unknown_fields=True):
-    """``retry``: as :class:`RetryPolicy`, in the spelling of JavaScript."""
+    """``retry``, as in the options of ``env.TASKS``; ``delay`` and ``max_delay`` in milliseconds."""
 
     kind: Literal["fixed", "linear", "exponential"] = "exponential"
-    delay_ms: Annotated[int, msgspec.Meta(ge=0)] = 1000
-    max_delay_ms: Annotated[int, msgspec.Meta(ge=0)] = 3_600_000
+    delay: Annotated[int, msgspec.Meta(ge=0)] = 1000
+    max_delay: Annotated[int, msgspec.Meta(ge=0)] = 3_600_000
     factor: Annotated[float, msgspec.Meta(ge=1, le=100)] = 2.0
     jitter: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.2
 
@@ -31,7 +31,16 @@ class HandlerSettings(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def policy(self) -> RetryPolicy | None:
-        return None if self.retry is None else RetryPolicy(**msgspec.structs.asdict(self.retry))
+        retry = self.retry
+        if retry is None:
+            return None
+        return RetryPolicy(
+            kind=retry.kind,
+            delay_ms=retry.delay,
+            max_delay_ms=retry.max_delay,
+            factor=retry.factor,
+            jitter=retry.jitter,
+        )
 
 
 def read_handler_settings(text: msgspec.Raw) -> HandlerSettings:
@@ -46,6 +55,6 @@ def read_handler_settings(text: msgspec.Raw) -> HandlerSettings:
     try:
         settings = msgspec.json.decode(text, type=HandlerSettings)
         _ = settings.policy
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ValueError(f"{error}") from None
     return settings

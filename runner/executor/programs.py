@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from runner.events.context import EventContext
+from runner.executor.errors import ScriptRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from runner.executor.scripts import ScriptFolder, Stamp
 
 _KEPT: Final = 1000
+_MAX_PAYLOAD_BYTES: Final = 16 << 20
 
 
 class Programs:
@@ -49,11 +51,15 @@ class Programs:
         Raises
         ------
         ScriptRefusedError
-            It names no script that may be run.
+            It names no script that may be run, or its payload is too large.
         BusyError
             No lane serves.
 
         """
+        if (size := len(memoryview(event.payload))) > _MAX_PAYLOAD_BYTES:
+            raise ScriptRefusedError(
+                f"the payload has {size} bytes as JSON, {_MAX_PAYLOAD_BYTES} are allowed"
+            )
         deployment = await self._deployment(name, worker=worker)
         limits = msgspec.structs.replace(deployment.limits, cpu_ms=timeout_ms, wall_ms=timeout_ms)
         deployment = msgspec.structs.replace(deployment, limits=limits)

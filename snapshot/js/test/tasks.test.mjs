@@ -7,7 +7,7 @@ const worker = `export default {
   task: (payload, env, ctx) => ['task', ctx.task.type],
   tasks: {
     'email:send': {
-      timeout: 1500, maxAttempts: 5, retry: { kind: 'fixed', delayMs: 10 }, greeting: 'hi',
+      timeout: 1500, maxAttempts: 5, retry: { kind: 'fixed', delay: 10 }, greeting: 'hi',
       async handler(payload, env, ctx) { return [this.greeting, payload, Object.keys(env), ctx.task] },
     },
     plain: payload => payload,
@@ -26,7 +26,7 @@ test('a type chooses its entry of tasks, which is told and called as a method', 
   });
   assert.equal(it.state, 'DO');
   assert.deepEqual(settingsOf(it), [
-    { timeout: 1500, maxAttempts: 5, retry: { kind: 'fixed', delayMs: 10 } },
+    { timeout: 1500, maxAttempts: 5, retry: { kind: 'fixed', delay: 10 } },
   ]);
   assert.deepEqual(it.result.data, [
     'hi',

@@ -154,6 +154,18 @@ def test_a_lone_surrogate_in_a_result_fails_its_task_alone(
     assert table.end(tasks[1])[0] == "completed"
 
 
+def test_a_payload_over_the_limit_fails_its_task_alone(
+    make: Callable[..., Table], listen: Callable[..., Running]
+) -> None:
+    table = make("ow_tasks")
+    large, small = table.add("own.js", f'"{"x" * (17 << 20)}"'), table.add("own.js", "1")
+    listen()
+    status, _, error = table.end(large)
+    assert status == "failed"
+    assert "the payload has 17825794 bytes as JSON, 16777216 are allowed" in error
+    assert table.end(small)[0] == "completed"
+
+
 def test_a_task_takes_no_longer_than_its_timeout(
     make: Callable[..., Table], listen: Callable[..., Running]
 ) -> None:

@@ -29,17 +29,19 @@ export default {
   async task(payload, env, ctx) { return { plain: payload, task: { ...ctx.task, id: typeof ctx.task.id } } },
   tasks: {
     'email:send': {
-      maxAttempts: 2, retry: { kind: 'fixed', delayMs: 1, jitter: 0 },
+      maxAttempts: 2, retry: { kind: 'fixed', delay: 1, jitter: 0 },
       async handler(payload, env, ctx) {
         if (ctx.task.attempt < 2) throw new RangeError('not yet');
         return { to: payload.to, attempt: ctx.task.attempt, of: ctx.task.maxAttempts };
       },
     },
     once: { maxAttempts: 1, handler() { throw new Error('never again') } },
-    five: { maxAttempts: 5, retry: { kind: 'fixed', delayMs: 1 }, handler() { throw new Error('no') } },
+    five: { maxAttempts: 5, retry: { kind: 'fixed', delay: 1 }, handler() { throw new Error('no') } },
     short: { timeout: 50, maxAttempts: 1, async handler() { await later(60000) } },
     long: { timeout: 60000, async handler() { await later(700); return 'in time' } },
     wrong: { timeout: 'soon', async handler() { await later(60000) } },
+    never: { retry: { delay: 1e15 }, async handler() { await later(60000) } },
+    odd: { retry: { kind: 'random' }, async handler() { await later(60000) } },
     seed: async () => ({ success: true, result: { processed: true } }),
     failing: { maxAttempts: 1, handler: () => ({ success: false, error: new Error('shutting down') }) },
     big: { maxAttempts: 1, handler: () => 10n },
@@ -163,10 +165,15 @@ def test_the_tasks_timeout_counts_more_than_its_handlers(jobs: Jobs) -> None:
     assert (task.status, task.error) == ("failed", "Task timeout after 60ms")
 
 
-def test_settings_that_can_not_be_used_fail_for_good(jobs: Jobs) -> None:
-    task = jobs.run("wrong")
+@pytest.mark.parametrize(
+    ("type_", "words"),
+    [("wrong", "Expected `int"), ("never", "delay_ms"), ("odd", "Invalid enum value 'random'")],
+)
+def test_settings_that_can_not_be_used_fail_for_good(jobs: Jobs, type_: str, words: str) -> None:
+    task = jobs.run(type_)
     assert (task.status, task.attempts) == ("failed", 1)
-    assert "tasks['wrong'] can not be used: Expected `int" in str(task.error)
+    assert f"tasks['{type_}'] can not be used: " in str(task.error)
+    assert words in str(task.error)
 
 
 def test_a_result_in_the_words_of_the_worker_seed_counts(jobs: Jobs) -> None:
