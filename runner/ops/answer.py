@@ -39,21 +39,21 @@ async def answer(call: OpCall, hop: Hop, response: httpx.Response) -> None:
     if not hop.has_body(response.status_code):
         call.resolve(told)
         return
-    chunks = _chunks(response, decoder)
     events = ("content-type", "text/event-stream") in headers
-    read: list[bytes] = []
-    reading = asyncio.create_task(_read_small(chunks, read), name="small body")
+    body = _Body(_chunks(response, decoder))
+    reading = asyncio.create_task(body.read(), name="body")
     try:
-        await asyncio.wait({reading}, timeout=0 if events else _INLINE_WAIT_S)
-        if reading.done() and reading.exception() is None and reading.result():
-            call.resolve(told | {"body": "bytes"}, b"".join(read))
+        wait = 0 if events else _INLINE_WAIT_S
+        await asyncio.wait({reading, body.full}, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
+        if reading.done() and reading.exception() is None:
+            call.resolve(told | {"body": "bytes"}, b"".join(body.pieces))
             return
-        body = call.open_body()
+        stream = call.open_body()
         task = asyncio.current_task()
         assert task is not None
-        body.on_cancel = task.cancel
+        stream.on_cancel = task.cancel
         call.resolve(told | {"body": "stream"})
-        await _pass_on(body, reading, read, chunks)
+        await body.pass_on(stream, reading)
     except asyncio.CancelledError:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
@@ -62,37 +62,50 @@ async def answer(call: OpCall, hop: Hop, response: httpx.Response) -> None:
         reading.cancel()
 
 
-async def _pass_on(
-    body: InboundStream,
-    reading: asyncio.Task[bool],
-    read: list[bytes],
-    chunks: AsyncIterator[bytes],
-) -> None:
-    """Send what was read, and what is to come, at the reader's pace."""
-    try:
-        await asyncio.wait({reading})
-        await body.write(b"".join(read))
-        if not reading.result():
-            async for chunk in chunks:
-                await body.write(chunk)
-    except OpError as error:
-        body.close(StreamError(error.name, error.message, error.code))
-    except Exception as error:  # noqa: BLE001 - whatever breaks the upstream breaks the stream
-        failed = failure_of(error)
-        body.close(StreamError(failed.name, failed.message, failed.code))
-    else:
-        body.close()
+class _Body:
+    """A body that is kept as long as it may come as one piece, and then goes on as it comes."""
 
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        loop = asyncio.get_running_loop()
+        self._chunks = chunks
+        self._stream: InboundStream | None = None
+        self._opened: asyncio.Future[None] = loop.create_future()
+        self._turn = asyncio.Lock()
+        self.pieces: list[bytes] = []
+        self.full: asyncio.Future[None] = loop.create_future()
+        """Done when there is too much for one piece."""
 
-async def _read_small(chunks: AsyncIterator[bytes], read: list[bytes]) -> bool:
-    """Read until the end, or until there is too much for one piece; true at the end."""
-    size = 0
-    async for chunk in chunks:
-        read.append(chunk)
-        size += len(chunk)
-        if size > _INLINE_BYTES:
-            return False
-    return True
+    async def read(self) -> None:
+        """Read until the end; into ``pieces`` until there is a stream."""
+        size = 0
+        async for chunk in self._chunks:
+            if self._stream is not None:
+                async with self._turn:
+                    await self._stream.write(chunk)
+                continue
+            self.pieces.append(chunk)
+            size += len(chunk)
+            if size > _INLINE_BYTES:
+                self.full.set_result(None)
+                await self._opened
+
+    async def pass_on(self, stream: InboundStream, reading: asyncio.Task[None]) -> None:
+        """Send what was read, and what ``reading`` goes on to read, at the pace of the stream's reader."""
+        try:
+            # In this order, without a turn of the loop in between: what is read now waits for what was.
+            async with self._turn:
+                self._stream = stream
+                self._opened.set_result(None)
+                await stream.write(b"".join(self.pieces))
+                self.pieces.clear()
+            await reading
+        except OpError as error:
+            stream.close(StreamError(error.name, error.message, error.code))
+        except Exception as error:  # noqa: BLE001 - whatever breaks the upstream breaks the stream
+            failed = failure_of(error)
+            stream.close(StreamError(failed.name, failed.message, failed.code))
+        else:
+            stream.close()
 
 
 async def _chunks(response: httpx.Response, decoder: Decoder | None) -> AsyncIterator[bytes]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpcore
 
+from runner.ops.exchange import Connection
 from runner.ops.failures import code_of, failure, why_not
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from runner.ops.addresses import AddressPolicy
 
 CONNECT_S: Final = 5.0
+_KEEP_S: Final = 30.0
+"""How long a connection waits for its next request."""
 
 
 class GuardedBackend(httpcore.AsyncNetworkBackend):
@@ -93,14 +96,17 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
-def open_pool(policy: AddressPolicy, max_idle: int) -> httpcore.AsyncConnectionPool:
-    """Return the pool that all executions share."""
-    context = tls_context()
-    return httpcore.AsyncConnectionPool(
-        ssl_context=context,
-        # Executions are bounded, and so are the ops of each.
-        max_connections=None,
-        max_keepalive_connections=max_idle,
-        keepalive_expiry=30.0,
-        network_backend=GuardedBackend(policy),
-    )
+class GuardedPool(httpcore.AsyncConnectionPool):
+    """The connections of all executions; each is one of ours, through the guard."""
+
+    def __init__(self, policy: AddressPolicy, max_idle: int) -> None:
+        self._backend = GuardedBackend(policy)
+        self._tls = tls_context()
+        super().__init__(
+            # Executions are bounded, and so are the ops of each.
+            max_connections=None,
+            max_keepalive_connections=max_idle,
+        )
+
+    def create_connection(self, origin: httpcore.Origin) -> httpcore.AsyncConnectionInterface:
+        return Connection(origin, self._backend, self._tls, _KEEP_S)

@@ -184,6 +184,7 @@ def _prepare(call: OpCall, hop: Hop) -> httpx.Request:
             "timeout": _TIMEOUTS,
             "target": target,
             "tenant": call.execution.deployment.tenant,
+            "streams": hop.streams,
         },
     )
     request.method = hop.method  # httpx makes it upper case, the Fetch standard not always

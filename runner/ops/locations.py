@@ -37,7 +37,10 @@ def locate(base: str, location: str) -> str:
     """
     text = location.encode("latin-1").decode(errors=_BYTES)
     text = text.strip(_AROUND).translate({9: None, 10: None, 13: None})
+    text = text.partition("#")[0]
     before, mark, query = text.partition("?")
+    if mark and not before:
+        base = base.partition("?")[0]  # urljoin takes an empty query for none
     parts = urlsplit(urljoin(base, before.replace("\\", "/") + mark + query))
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise ValueError("which is no URL of HTTP")
@@ -48,7 +51,7 @@ def locate(base: str, location: str) -> str:
     authority = _authority(parts)
     if "/." in path:
         path = urlsplit(urljoin(f"http://{authority}", path)).path or "/"
-    return f"{parts.scheme}://{authority}{path}" + (f"?{query}" if query else "")
+    return f"{parts.scheme}://{authority}{path}" + (f"?{query}" if mark or query else "")
 
 
 def _authority(parts: SplitResult) -> str:

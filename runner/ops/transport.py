@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import httpcore
 import httpx
 
-from runner.ops.connections import open_pool
+from runner.ops.connections import GuardedPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -73,7 +73,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     """Owns the connections of all executions. What the guard refuses is its ``OpError``, not an error of httpx."""
 
     def __init__(self, policy: AddressPolicy, max_idle: int) -> None:
-        self._pool = open_pool(policy, max_idle)
+        self._pool = GuardedPool(policy, max_idle)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url

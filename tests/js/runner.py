@@ -23,7 +23,8 @@ from runner.config import load_settings
 from runner.deployments import make_deployment, make_limits
 from runner.events.task import TaskEvent, encode_task, read_result
 from runner.journal import Silence
-from runner.ops.limits import OpLimit
+from runner.ops.limits import DEFAULT_OP_LIMITS, OpLimit
+from tests.js.server import PREFIX, Scenes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -158,13 +159,35 @@ def _substituted(name: str, text: str, base: str) -> str:
 
 
 class _Fixtures(SimpleHTTPRequestHandler):
-    """Serves the files beside the tests."""
+    """Serves the files beside the tests, and what suites of fetch want of a server."""
 
     protocol_version = "HTTP/1.1"
 
+    def __init__(self, *args: Any, scenes: Scenes, **options: Any) -> None:
+        self._scenes = scenes
+        super().__init__(*args, **options)
+
+    def do_GET(self) -> None:
+        if self.path.startswith(PREFIX):
+            self._scenes.play(self)
+        else:
+            super().do_GET()
+
+    do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815 - as the base has it
+
+    def do_HEAD(self) -> None:
+        if self.path.startswith(PREFIX):
+            self._scenes.play(self)
+        else:
+            super().do_HEAD()
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):
+            super().handle()
+
     def end_headers(self) -> None:
         self.send_header("access-control-allow-origin", "*")
-        named = Path(self.translate_path(self.path) + ".headers")
+        named = Path(self.translate_path(getattr(self, "path", "/")) + ".headers")
         if named.is_file():
             for line in named.read_text("latin-1").splitlines():
                 name, _, value = line.partition(":")
@@ -187,6 +210,7 @@ class Platform:
                 "SNAPSHOT_DIR": str(snapshots),
                 "FETCH_ALLOW_PRIVATE_NETWORK": "true",
                 "ISOLATE_HEAP_MAX_MB": "512",
+                **{f"LIMIT_{name.upper()}": "0" for name in DEFAULT_OP_LIMITS},
             },
             HERE,
         )
@@ -248,7 +272,7 @@ class Platform:
     def _serve(self, root: Path) -> str:
         """Return the address of a server for the files of ``root``."""
         if root not in self._servers:
-            handler = partial(_Fixtures, directory=str(root))
+            handler = partial(_Fixtures, directory=str(root), scenes=Scenes())
             server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
             server.daemon_threads = True
             Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()

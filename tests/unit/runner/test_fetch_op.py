@@ -536,7 +536,7 @@ async def test_the_guard_judges_where_a_redirect_leads() -> None:
     async with serve() as open_, serve() as closed, client() as js:
         policy = AddressPolicy(allowed=["127.0.0.1"])
         fetch = js.bench.ops._handlers["fetch"]
-        fetch._transport._pool._network_backend._policy = policy  # type: ignore[attr-defined]
+        fetch._transport._pool._backend._policy = policy  # type: ignore[attr-defined]
         port = closed.url.rpartition(":")[2]
         open_.answers["/"] = whole(b"", f"location: http://127.0.0.2:{port}/", status="302 R")
         assert "127.0.0.2 is not a public address" in await js.failure(open_.url)

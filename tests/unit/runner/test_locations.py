@@ -15,6 +15,7 @@ BASE = "https://a.example/x/y?q#f"
         ("z", "https://a.example/x/z"),
         ("/z?1#2", "https://a.example/z?1"),
         ("?1", "https://a.example/x/y?1"),
+        ("?", "https://a.example/x/y?"),
         ("#g", "https://a.example/x/y?q"),
         ("", "https://a.example/x/y?q"),
         ("../../../z", "https://a.example/z"),
