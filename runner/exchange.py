@@ -223,7 +223,9 @@ class Exchange:
             usage=outcome.usage if outcome else Usage(),
         )
         self._serving.journal.event(line)
-        self._serving.observer.ended(self._context, line, self._deployment)
+        route = self._request.route if self._request else ""
+        attributes = {"http.route": route} if route else None
+        self._serving.observer.ended(self._context, line, self._deployment, attributes)
 
 
 def problem_of_error(error: NotResolvedError | BusyError) -> Problem:

@@ -103,7 +103,7 @@ class DatabaseResolver:
         if isinstance(target, UUID):
             key = str(target)
         else:
-            key = await self._route(target, request.path)
+            key = await self._route(target, request)
         return self._deployments.known(key) or await self._deployments.get(key)
 
     async def worker(self, worker_id: str) -> Deployment:
@@ -163,8 +163,9 @@ class DatabaseResolver:
                 return host.removesuffix(suffix)
         return ""
 
-    async def _route(self, routes: Routes, path: str) -> str:
-        """Return what has a path of a project: a worker's id, or a name of ours for its files."""
+    async def _route(self, routes: Routes, request: Request) -> str:
+        """Return what has a path of a project: a worker's id, or a name of ours for its files; the request notes the route."""
+        path = request.path
         row = routes.exact(path)
         if row is None:
             if routes.plain:
@@ -173,6 +174,7 @@ class DatabaseResolver:
                 row = await self._paths.get((routes.project, path))
         if row is None:
             raise _no_route(path)
+        request.route = row.pattern
         if row.worker is not None and row.backend == "worker":
             return str(row.worker)
         return f"{_FILES}{routes.project} {row.priority}"

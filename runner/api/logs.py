@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _LOGS: Final = WORKERS + "/{worker}/logs"
 _PING_S: Final = 15.0
+_STORED_WITHIN_S: Final = 0.5
+"""Twice as long as lines wait for others."""
 _MOST_BEFORE: Final = 1000
 _DAY_S: Final = 86_400
 Level = Literal["ERROR", "WARN", "INFO", "DEBUG", "TRACE"]
@@ -82,6 +85,8 @@ class LogsApi:
             yield b": following\n\n"
             if query.since:
                 begun = datetime.now(UTC)
+                # What was printed just before, by whichever runner, is on its way into the table.
+                await asyncio.sleep(_STORED_WITHIN_S)
                 before = await self._table.lines(
                     worker,
                     most=_MOST_BEFORE,

@@ -15,7 +15,7 @@ from runner.errors import ControlError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _TIMEOUT_S: Final = 60.0
 _SILENCE_S: Final = 45.0
@@ -65,8 +65,10 @@ class ControlClient:
             raise _refusal(status, content)
         return msgspec.json.decode(content) if content else None
 
-    def follow(self, *path: str, **query: Any) -> Iterator[Any]:
-        """Yield the events of a stream, from JSON, for as long as the runner is there.
+    def follow(
+        self, *path: str, alive: Callable[[], None] = lambda: None, **query: Any
+    ) -> Iterator[Any]:
+        """Yield the events of a stream, from JSON, for as long as the runner is there; ``alive()`` with each sign of life.
 
         Raises
         ------
@@ -82,6 +84,7 @@ class ControlClient:
             if response.status >= 400:
                 raise _refusal(response.status, response.read())
             for line in response:
+                alive()
                 if line.startswith(_EVENT):
                     yield msgspec.json.decode(line.removeprefix(_EVENT))
         except (OSError, http.client.HTTPException) as error:

@@ -94,6 +94,7 @@ class Request:
         "host",
         "id",
         "method",
+        "route",
         "scheme",
         "target",
         "traceparent",
@@ -114,6 +115,8 @@ class Request:
         self.id = ""
         self.worker_id = ""
         self.worker_name = ""
+        self.route = ""
+        """The pattern of the project's route that led to the worker, when one did."""
         self.traceparent = ""
         self.tracestate = ""
         self.content_length: int | None = None

@@ -191,7 +191,9 @@ class Forwarding:
             elif first["more_body"]:
                 self._first = {**first, "body": b""}
         part = await self._ask(request, worker, data)
-        if part is Lost.GONE and request.method in _SAFE and self._first is None:
+        safe = request.method in _SAFE and self._first is None
+        if safe and not self._left and (part is Lost.GONE or _is_overloaded(part)):
+            # NATS chooses among the runners anew.
             part = await self._ask(request, worker, data)
         if self._answered or self._left:  # with 413, while the body came
             return None
@@ -344,3 +346,13 @@ class GatewayServer:
         """End whatever is still under way."""
         await self._server.close()
         await self.gateway.requester.close()
+
+
+def _is_overloaded(part: Part | Lost) -> bool:
+    """Tell whether a runner had no place for the request; that a worker may say the same does no harm."""
+    return (
+        not isinstance(part, Lost)
+        and part.status == 503
+        and part.kind is Kind.WHOLE
+        and ("x-termination-reason", "Overloaded") in part.headers
+    )

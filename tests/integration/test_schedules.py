@@ -148,12 +148,33 @@ def test_a_console_is_followed_from_the_folder_of_dev(cli: Cli, dev: Callable[..
     assert cli("tail", "nobody").returncode == 3
     assert cli("tail", "tick", "--level", "loud").returncode == 2
     assert tail.stop(signal.SIGINT) == 130
-    follower = Running(cli, "tail", "tick", "--json", "--since", "1h")
+    follower = Running(cli, "tail", "tick", "--json", "--since", "1h", "--wait", "0")
     follower.wait_for("asked /throw")
     assert running.stop() == 0
     assert follower.process.wait(20) == 5
     assert "has ended" in follower.wait_for("isolane:")
     follower.stop()
+
+
+def test_a_console_is_followed_through_a_restart(cli: Cli, dev: Callable[..., Dev]) -> None:
+    """Also what is printed before it is there again; each line once."""
+    cli.write("w/tick.js", TICK)
+    running = dev("w")
+    running.get("tick", "/first")
+    while "first" not in cli("workers", "logs", "tick").stdout:
+        pass
+    tail = Running(cli, "tail", "tick", "--since", "1h")
+    tail.wait_for("asked /first")
+    assert running.stop() == 0
+    tail.wait_for("has ended; waiting for it")
+    again = dev("w")
+    again.get("tick", "/second")
+    tail.wait_for("asked /second")
+    again.get("tick", "/third")
+    tail.wait_for("asked /third")
+    assert tail.stop(signal.SIGINT) == 130
+    asked = [line.rpartition("/")[2] for line in tail.lines if "asked" in line]
+    assert asked == ["first", "second", "third"]
 
 
 def test_a_schedule_of_dev_is_made_shown_and_fired(cli: Cli, dev: Callable[..., Dev]) -> None:

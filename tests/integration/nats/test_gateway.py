@@ -13,6 +13,7 @@ from pools.protocol import STREAM_WINDOW_BYTES, Outcome, OutcomeKind, Start
 from runner.config import Address
 from runner.ingress.proxies import TrustedProxies
 from runner.ingress.server import HttpServer, bind
+from runner.nats.client import pairs_of
 from runner.nats.connection import open_bus
 from runner.nats.gateway import Gateway, GatewayServer
 from runner.nats.requester import Requester
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
     from typing import Any
+
+    from nats.aio.msg import Msg
 
     from tests.integration.nats.fleet import FakeRunner
     from tests.unit.runner.fake_lane import FakeLane
@@ -386,3 +389,40 @@ async def until_waiting(http: Front) -> None:
 
     call.hear = spy  # type: ignore[method-assign]
     await arrived.wait()
+
+
+@asynccontextmanager
+async def scripted(url: str, *answers: tuple[int, str]) -> AsyncIterator[list[str]]:
+    """Serve in the runners' place: each request gets the next status and termination reason; yields the methods asked."""
+    asked: list[str] = []
+
+    async def answer(message: Msg) -> None:
+        status, reason = answers[min(len(asked), len(answers) - 1)]
+        asked.append(dict(pairs_of(message))["Fetch-Method"])
+        headers = [("Fetch-Part", "whole"), ("Fetch-Status", f"{status}")]
+        headers += [("x-termination-reason", reason)] if reason else []
+        await bus.publish(message.reply, b"x", headers=headers)
+
+    async with open_bus([url], name="scripted") as bus:
+        await bus.subscribe("fetch.*", answer, queue="runner")
+        await bus.flush()
+        yield asked
+
+
+@pytest.mark.parametrize(
+    ("method", "answers", "status", "tries"),
+    [
+        ("GET", [(503, "Overloaded"), (200, "")], 200, 2),
+        ("GET", [(503, "Overloaded"), (503, "Overloaded"), (200, "")], 503, 2),
+        ("POST", [(503, "Overloaded"), (200, "")], 503, 1),
+        ("GET", [(503, "Terminated"), (200, "")], 503, 1),
+        ("GET", [(503, ""), (200, "")], 503, 1),
+        ("GET", [(429, "Overloaded"), (200, "")], 429, 1),
+    ],
+)
+async def test_a_safe_request_that_found_no_place_is_tried_once_more(
+    nats_url: str, method: str, answers: list[tuple[int, str]], status: int, tries: int
+) -> None:
+    async with scripted(nats_url, *answers) as asked, front(nats_url) as http:
+        assert (await http.get(method=method)).status == status
+        assert asked == [method] * tries

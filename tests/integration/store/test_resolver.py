@@ -393,6 +393,37 @@ async def test_routes_lead_where_the_database_says(
                 assert (await world.resolve(name="shop", path=path)).name == row[0]
 
 
+@pytest.mark.parametrize(
+    ("patterns", "path", "route"),
+    [
+        (["/api/*", "/*"], "/api/x", "/api/*"),
+        (["/api/*", "/*"], "/x", "/*"),
+        (["/about"], "/about", "/about"),
+        (["/a/*/b"], "/a/x/b", "/a/*/b"),
+    ],
+)
+async def test_a_request_notes_the_route_that_it_took(
+    world: World, patterns: list[str], path: str, route: str
+) -> None:
+    """For its span; also when the answer is remembered."""
+    main = await world.deploy("shop")
+    async with world.store.session() as session:
+        project = await session.routing.ensure_project(main.tenant, "shop")
+        await session.routing.unset_route(main.tenant, project.id, "/*")
+        for pattern in patterns:
+            await session.routing.set_route(main.tenant, project.id, pattern, str(main.id))
+    await world.heard(f"project {project.id}")
+    for _ in range(2):
+        request = Request("GET", "http", path)
+        request.worker_name = "shop"
+        await world.resolver.resolve(request)
+        assert request.route == route
+    request = Request("GET", "http", path)
+    request.worker_id = str(main.id)
+    await world.resolver.resolve(request)
+    assert request.route == ""
+
+
 async def world_worker(session: Any, tenant: Any, number: int) -> str:
     worker = await session.workers.ensure(tenant, f"w{number}")
     await session.versions.store(tenant, worker.id, Code("i.js", {"i.js": ""}))
