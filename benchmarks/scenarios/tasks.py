@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 _CONNECTIONS: Final = 8
 _BATCH: Final = 50
-_IN_HAND: Final = 200
+_IN_HAND: Final = 500
 _ONE_BY_ONE: Final = 4_000
 _BATCHED: Final = 30_000
 _BULK: Final = 50_000
@@ -152,7 +152,7 @@ async def _no_ops(queue: _Queue, tasks: int, *, batched: bool) -> Figures:
 
 
 def _options(kind: Kind, concurrency: int) -> ExecutorOptions:
-    return ExecutorOptions(kinds=(kind,), concurrency=concurrency, batch=min(concurrency, 100))
+    return ExecutorOptions(kinds=(kind,), concurrency=concurrency, batch=concurrency)
 
 
 async def _bulk(queue: _Queue, tasks: int) -> Figures:
@@ -293,6 +293,7 @@ async def run(plan: Plan) -> Findings:
     notes = [
         f"{backlog} tasks are due in the backlog. PostgreSQL and the isolate hosts are processes of their own, on the same cores.",
         f"One by one: {_CONNECTIONS} executors with one place each, or {_CONNECTIONS} connections.",
+        f"Batched: one executor with {_IN_HAND} places, or {_CONNECTIONS} connections with {_BATCH} tasks each.",
     ]
     return Findings(rows=measured.rows(), bars=bars, rounds=plan.rounds, notes=notes)
 
