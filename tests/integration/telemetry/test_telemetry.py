@@ -99,6 +99,25 @@ def test_a_request_that_goes_through_two_workers_is_one_trace(
     assert op.begun <= hello.begun <= hello.ended
 
 
+def test_a_request_by_a_projects_route_is_named_after_it(
+    cli: Cli, dev: Callable[..., Dev], collector: CollectorServer
+) -> None:
+    """A thousand paths are one name."""
+    cli.write("w/shop.js", HELLO)
+    running = dev("w", OTLP_ENDPOINT=collector.url)
+    running.wait_for("curl")
+    assert cli("routes", "set", "shop", "/items/*", "shop").returncode == 0
+    assert cli("routes", "rm", "shop", "/*").returncode == 0
+    while running.get("shop", "/elsewhere").status_code != 404:
+        pass
+    for number in range(2):
+        assert running.get("shop", f"/items/{number}", headers=PARENT).status_code == 200
+    assert running.stop() == 0
+    routed = [span for span in collector.spans if span.name == "GET /items/*"]
+    assert [span.attributes["http.route"] for span in routed] == ["/items/*"] * 2
+    assert [span.attributes["url.path"] for span in routed] == ["/items/0", "/items/1"]
+
+
 def test_without_a_collector_a_trace_goes_on_to_the_next_worker(
     cli: Cli, dev: Callable[..., Dev]
 ) -> None:
