@@ -314,3 +314,30 @@ async def test_telemetry_and_journal_hear_of_tasks(jobs: Jobs) -> None:
     task = await asyncio.to_thread(jobs.run, "seed")
     assert task.status == "completed"
     assert "TASK seed 200 jobs" in jobs.dev.wait_for("TASK seed 200")
+
+
+def test_a_worker_without_a_free_place_keeps_its_tasks_pending(
+    cli: Cli, create_database: Callable[[str], str], template: str, nats_url: str
+) -> None:
+    """Being sent away costs no attempt, however often."""
+    cli.write(
+        "w/jobs.js",
+        "export default { task: () => new Promise((resolve) => setTimeout(resolve, 300)) }",
+    )
+    url = create_database(template)
+    running = Dev(
+        cli, "w", DATABASE_URL=url, NATS_SERVERS=nats_url, MAX_CONCURRENT_PER_WORKER="1", WORKER_WAIT_TIMEOUT_MS="100"
+    )  # fmt: skip
+    jobs = Jobs(running, url)
+
+    async def run() -> list[Task]:
+        async with open_engine(url) as engine:
+            new = NewTask(kind="worker", worker=jobs.id("jobs"))
+            tasks = [one.id for one in await engine.enqueue_many([new] * 4)]
+            return [await engine.wait(task, timeout_s=20) for task in tasks]
+
+    ended = asyncio.run(run())
+    assert {(task.status.value, task.attempts, len(task.errors)) for task in ended} == {
+        ("completed", 1, 0)
+    }
+    assert running.stop() == 0
