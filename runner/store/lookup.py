@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -14,11 +13,13 @@ from runner.store.database import Database
 from runner.store.versions import CodeRow, FileRow, code_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Awaitable, Callable
 
     from runner.store.database import Statements
     from runner.store.pool import Pool
     from runner.store.versions import Code
+
+T = TypeVar("T")
 
 _WITHIN_S: Final = 5.0
 """How long a request may wait for the database."""
@@ -122,49 +123,76 @@ class Lookup:
     def __init__(self, pool: Pool, place: str) -> None:
         self._database = Database(pool, place, "resolution", "versions")
         self._place = place
+        self._asking: set[asyncio.Task[Any]] = set()
         self.away: Callable[[], bool] = lambda: False
         """Tells whether the database is known to be away."""
 
     async def target(self, host: str | None, name: str | None) -> TargetRow | None:
         """Return what a host (lower case, no port) or a name (lower case) leads to."""
-        async with self._asking() as ask:
-            return await ask.first(TargetRow, "find_target", host=host, name=name)
+        return await self._ask(
+            lambda ask: ask.first(TargetRow, "find_target", host=host, name=name)
+        )
 
     async def routes(self, project: UUID) -> list[RouteRow]:
-        async with self._asking() as ask:
-            return await ask.all(RouteRow, "routes_of_project", project=project)
+        return await self._ask(lambda ask: ask.all(RouteRow, "routes_of_project", project=project))
 
     async def route(self, project: UUID, path: str) -> RouteRow | None:
-        async with self._asking() as ask:
-            return await ask.first(RouteRow, "route_of_path", project=project, path=path)
+        return await self._ask(
+            lambda ask: ask.first(RouteRow, "route_of_path", project=project, path=path)
+        )
 
     async def worker(self, worker: UUID) -> WorkerRecord | None:
-        async with self._asking() as ask:
-            row = await ask.first(WorkerRow, "worker_to_run", worker=worker)
-            if row is None:
-                return None
-            code = None
-            if row.code is not None and row.code_type is not None:
-                values = {"worker": worker, "version": row.version}
-                files = await ask.all(FileRow, "files", **values)
-                code = code_of(CodeRow(row.code_type, row.code, row.main, row.stripped), files)
-            return WorkerRecord(row, code, await _values(ask, row.tenant, row.environment))
+        return await self._ask(lambda ask: _worker(ask, worker))
 
     async def project(self, project: UUID) -> ProjectRecord | None:
-        async with self._asking() as ask:
-            row = await ask.first(ProjectRow, "project_to_serve", project=project)
-            if row is None:
-                return None
-            return ProjectRecord(row, await _values(ask, row.tenant, row.environment))
+        return await self._ask(lambda ask: _project(ask, project))
 
-    @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[Statements]:
+    async def _ask(self, question: Callable[[Statements], Awaitable[T]]) -> T:
+        """Return the answer, if it comes in time.
+
+        A question to a server that says nothing takes ten seconds to be taken back (psycopg asks the server to stop, and waits): who
+        asked does not wait for that.
+        """
         within_s = _AWAY_WITHIN_S if self.away() else _WITHIN_S
+        asking = asyncio.create_task(self._put(question), name="ask the database")
+        self._asking.add(asking)
+        asking.add_done_callback(self._forget)
         try:
-            async with asyncio.timeout(within_s), self._database.statements() as statements:
-                yield statements
-        except TimeoutError as error:
-            raise DatabaseUnavailableError(self._place, "it does not answer") from error
+            await asyncio.wait({asking}, timeout=within_s)
+            if asking.done():
+                return asking.result()
+        finally:
+            asking.cancel()
+        raise DatabaseUnavailableError(self._place, "it does not answer")
+
+    async def _put(self, question: Callable[[Statements], Awaitable[T]]) -> T:
+        async with self._database.statements() as statements:
+            return await question(statements)
+
+    def _forget(self, asking: asyncio.Task[Any]) -> None:
+        self._asking.discard(asking)
+        if not asking.cancelled():
+            # Nobody may have waited for it.
+            asking.exception()
+
+
+async def _worker(ask: Statements, worker: UUID) -> WorkerRecord | None:
+    row = await ask.first(WorkerRow, "worker_to_run", worker=worker)
+    if row is None:
+        return None
+    code = None
+    if row.code is not None and row.code_type is not None:
+        values = {"worker": worker, "version": row.version}
+        files = await ask.all(FileRow, "files", **values)
+        code = code_of(CodeRow(row.code_type, row.code, row.main, row.stripped), files)
+    return WorkerRecord(row, code, await _values(ask, row.tenant, row.environment))
+
+
+async def _project(ask: Statements, project: UUID) -> ProjectRecord | None:
+    row = await ask.first(ProjectRow, "project_to_serve", project=project)
+    if row is None:
+        return None
+    return ProjectRecord(row, await _values(ask, row.tenant, row.environment))
 
 
 async def _values(ask: Statements, tenant: UUID, environment: UUID | None) -> list[ValueRow]:

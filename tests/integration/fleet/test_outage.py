@@ -110,6 +110,7 @@ async def site(
             "INSERT INTO crons (worker_id, value) SELECT id, '* * * * * *' FROM workers WHERE name = 'ticks'",
         )
         yield Site(runner, gateway, line, bus, url)
+        line.thaw()
         for one in (gateway, runner):
             assert one.process.poll() is None
             assert await asyncio.to_thread(one.stop) == 0
@@ -152,6 +153,35 @@ async def test_without_the_database_who_is_known_is_served_and_no_scheduled_even
         await site.ticked(int(outage_s) + 3)
     assert known.problems == []
     assert gateway.problems == []
+    assert keeping.answers.keys() <= {200, 503}
+    await assert_no_second_is_missing(site)
+
+
+async def test_a_database_that_says_nothing_holds_nobody(site: Site, outage_s: float) -> None:
+    """Connections stay open and nothing comes: who is known is served at once, others are answered within limits, and it ends by itself."""
+    async with (
+        Load(site.runner.url, {"x-worker-name": "hello"}) as known,
+        Load(site.runner.url, {"x-worker-name": "keeps"}, clients=2) as keeping,
+    ):
+        await asyncio.gather(known.more(200), keeping.more(50))
+        site.line.freeze()
+        served = known.answers.total()
+        back = asyncio.create_task(asyncio.sleep(outage_s))
+        async with httpx.AsyncClient(base_url=site.runner.url, trust_env=False) as client:
+            while not back.done():
+                answer = await client.get("/", headers={"x-worker-name": "other"}, timeout=10)
+                assert answer.status_code == 503
+                assert answer.headers["retry-after"]
+        assert known.answers.total() - served > 100 * outage_s
+        site.line.thaw()
+        kept = keeping.texts["kept"]
+        async with asyncio.timeout(30):
+            while keeping.texts["kept"] < kept + 50:
+                await keeping.more(5)
+        async with httpx.AsyncClient(base_url=site.runner.url, trust_env=False) as client:
+            answer = await client.get("/", headers={"x-worker-name": "other"}, timeout=10)
+        assert answer.status_code == 200
+    assert known.problems == []
     assert keeping.answers.keys() <= {200, 503}
     await assert_no_second_is_missing(site)
 

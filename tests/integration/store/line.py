@@ -24,6 +24,8 @@ class Line:
         self._port = 0
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._flows = asyncio.Event()
+        self._flows.set()
 
     @property
     def url(self) -> str:
@@ -38,10 +40,19 @@ class Line:
         """Refuse connections, and reset those there are."""
         assert self._server is not None
         self._server.close()
+        self._flows.set()
         for writer in self._writers:
             writer.transport.abort()
         while self._tasks:
             await asyncio.wait(self._tasks)
+
+    def freeze(self) -> None:
+        """Pass nothing on any more, and say nothing: what a firewall does to a line. Connections are still taken."""
+        self._flows.clear()
+
+    def thaw(self) -> None:
+        """Pass on again, what came meanwhile first."""
+        self._flows.set()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -51,7 +62,8 @@ class Line:
         try:
             there, back = await asyncio.open_connection(*self._place)
             self._writers.add(back)
-            await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
+            flows = self._flows
+            await asyncio.gather(_pass_on(reader, back, flows), _pass_on(there, writer, flows))
             self._writers.discard(back)
         except OSError:
             pass
@@ -60,9 +72,12 @@ class Line:
             self._tasks.discard(task)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event
+) -> None:
     try:
         while data := await reader.read(65536):
+            await flows.wait()
             writer.write(data)
             await writer.drain()
     except OSError:
