@@ -16,6 +16,7 @@ import pytest
 from backports import zstd
 
 from pools.protocol import STREAM_WINDOW_BYTES, Start
+from runner.ops import fetch as fetch_op
 from runner.ops.addresses import AddressPolicy
 from runner.ops.fetch import Fetch
 from runner.ops.transport import GuardedTransport
@@ -540,6 +541,24 @@ async def test_the_guard_judges_where_a_redirect_leads() -> None:
         port = closed.url.rpartition(":")[2]
         open_.answers["/"] = whole(b"", f"location: http://127.0.0.2:{port}/", status="302 R")
         assert "127.0.0.2 is not a public address" in await js.failure(open_.url)
+
+
+async def test_a_server_that_stands_still_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(fetch_op._TIMEOUTS, "read", 0.05)
+
+    async def silent(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    async def half(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nab")
+        await asyncio.Event().wait()
+
+    async with serve() as upstream, client() as js:
+        upstream.answers |= {"/silent": silent, "/half": half}
+        assert await js.failure(f"{upstream.url}/silent") == "nothing moved for 60 s"
+        answer, _ = await js.fetch(f"{upstream.url}/half")
+        assert answer["body"] == "stream"
+        assert "nothing moved" in await js.broken_body(2)
 
 
 async def test_a_connection_is_never_another_tenants() -> None:
