@@ -53,9 +53,9 @@ class LineWriter:
 
     def flush(self) -> None:
         if self._waiting:
-            text = "\n".join([*self._waiting, ""])
-            parts = [text] if len(text) <= _SURELY_WHOLE else _in_whole_lines(self._waiting)
-            self._waiting.clear()
+            waiting, self._waiting = self._waiting, []
+            text = "\n".join([*waiting, ""])
+            parts = [text] if len(text) <= _SURELY_WHOLE else _in_whole_lines(waiting)
             # Whoever read this may have left; the workers are served all the same.
             with contextlib.suppress(OSError):
                 for part in parts:
