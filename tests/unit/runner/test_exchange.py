@@ -46,8 +46,8 @@ class Wire(httpcore.AsyncNetworkStream, httpcore.AsyncNetworkBackend):
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self.written += buffer
-        self.wrote.set()
         await asyncio.sleep(0)
+        self.wrote.set()
 
     async def aclose(self) -> None:
         self.closed = True
