@@ -47,9 +47,7 @@ _MAX_INLINE_BYTES: Final = 1 << 20
 _MAX_OPS: Final = 1_000_000
 _LEVELS: Final = frozenset({"ERROR", "WARN", "INFO", "DEBUG", "TRACE"})
 
-Sidelined = (
-    Op | Abort | Chunk | End | Fail | Credit | Cancel | Log | Result | TaskSettings | Error
-)
+Sidelined = Op | Abort | Chunk | End | Fail | Credit | Cancel | Log | Result | TaskSettings | Error
 """All records but the head, which is what most executions consist of."""
 
 _encode = msgspec.json.Encoder().encode
@@ -89,9 +87,7 @@ class Console(Protocol):
 
     def console(self, deployment: Deployment, level: str, text: str) -> None: ...
 
-    def failure(
-        self, deployment: Deployment, outcome: Outcome, context: EventContext
-    ) -> None: ...
+    def failure(self, deployment: Deployment, outcome: Outcome, context: EventContext) -> None: ...
 
 
 class Execution:

@@ -115,11 +115,7 @@ class HttpServer:
     """Serves an ASGI application on a listening socket."""
 
     def __init__(
-        self,
-        app: Callable[..., Awaitable[None]],
-        sock: socket.socket,
-        *,
-        websockets: bool = False,
+        self, app: Callable[..., Awaitable[None]], sock: socket.socket, *, websockets: bool = False
     ) -> None:
         self._sock = sock
         self._config = Config(

@@ -36,8 +36,7 @@ async def engine(database: str) -> AsyncIterator[TaskEngine]:
 async def asking(engine: TaskEngine, tenant: UUID, worker: UUID) -> AsyncIterator[Worker]:
     """A worker whose binding leads to `worker`."""
     ops = Ops({"tasks": Tasks(engine)}, DEFAULT_OP_LIMITS)
-    bindings = {"TASKS": TasksBinding(str(worker)), "KV": KvBinding("n")}
-    yield Worker(ops, deployment(str(tenant), **bindings))
+    yield Worker(ops, deployment(str(tenant), TASKS=TasksBinding(str(worker)), KV=KvBinding("n")))
     await ops.close()
 
 
