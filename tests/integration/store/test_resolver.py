@@ -119,8 +119,12 @@ async def test_a_hit_takes_less_than_20_microseconds(world: World) -> None:
     assert best < (20e-6 if sys.gettrace() is None else 400e-6)
 
 
-async def test_many_who_want_the_same_ask_once(world: World) -> None:
+async def test_many_who_want_the_same_ask_once(world: World, own_database: str) -> None:
     await world.deploy("a")
+    # What that changed has been heard when this is.
+    with psycopg.connect(own_database, autocommit=True) as connection:
+        connection.execute("NOTIFY isolane_changes, 'nothing more'")
+    await world.heard("nothing more")
     world.lookup.gate.clear()
     tasks = [asyncio.create_task(world.resolve("a.workers.test")) for _ in range(50)]
     await world.lookup.waiting.wait()
