@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -193,7 +194,8 @@ class Walk:
 def ended(connection: psycopg.Connection[Any], query: str) -> list[tuple[Any, ...]]:
     """Return the rows when all have ended."""
     rows: list[tuple[Any, ...]] = []
-    for _ in range(40):
+    deadline = time.monotonic() + 40
+    while time.monotonic() < deadline:
         rows = connection.execute(query.encode()).fetchall()
         if all(row[0] in {"completed", "failed"} for row in rows):
             return rows
