@@ -26,6 +26,8 @@ from snapshot.bundle import Bundle, read_bundle
 from snapshot.errors import SnapshotError
 
 _MAGIC: Final = b"ISOLANE V8 SNAPSHOT 1\n"
+_WITHOUT_WASM: Final = frozenset({"--jitless", "--no-expose-wasm", "--noexpose-wasm"})
+"""Flags with which V8 has no WebAssembly."""
 _BUILD_TIMEOUT_S: Final = 60
 
 
@@ -161,7 +163,13 @@ def _write(path: Path, flags: tuple[str, ...]) -> None:
     scripts = {name: text.encode() for name, text in bundle.rare.items()}
     blob = pack(
         Parcel(
-            recipe.create_blob(v8_engine.start(flags, None), bundle.core, bundle.warm_up), scripts
+            recipe.create_blob(
+                v8_engine.start(flags, None),
+                bundle.core,
+                bundle.warm_up,
+                wasm=_WITHOUT_WASM.isdisjoint(flags),
+            ),
+            scripts,
         )
     )
     header = msgspec.msgpack.encode(

@@ -38,7 +38,7 @@ and tracing, is dropped: every context would have it.
 """
 
 
-def create_blob(engine: Engine, core: str, warm_up: str) -> bytes:
+def create_blob(engine: Engine, core: str, warm_up: str, *, wasm: bool = True) -> bytes:
     """Return a startup snapshot whose default context has run the JavaScript core.
 
     Parameters
@@ -50,6 +50,8 @@ def create_blob(engine: Engine, core: str, warm_up: str) -> bytes:
     warm_up
         Text of ``(function (dispatch) {...})``. It is run in a context of its own, which is thrown away: what V8 compiled for it
         stays, so that isolates are born with the code of what nearly all of them do, and with no other code.
+    wasm
+        Whether V8's flags leave WebAssembly in.
 
     Raises
     ------
@@ -57,12 +59,13 @@ def create_blob(engine: Engine, core: str, warm_up: str) -> bytes:
         The core does not compile, throws, or returns no function.
 
     """
-    return _Creator(engine).create(core, warm_up)
+    return _Creator(engine, wasm=wasm).create(core, warm_up)
 
 
 class _Creator:
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, wasm: bool) -> None:
         self._engine = engine
+        self._wasm = wasm
         self._abi = engine.abi
         self._scope = c.create_string_buffer(c.sizeof(v8.HandleScope))
         self._try_catch = c.create_string_buffer(c.sizeof(v8.TryCatch))
@@ -158,8 +161,9 @@ class _Creator:
 
     def _run_core(self, core: str) -> int:
         abi = self._abi
-        # V8 would do this for each context that is made of the snapshot.
-        abi.install_wasm(self._isolate, True)
+        if self._wasm:
+            # V8 would do this for each context that is made of the snapshot.
+            abi.install_wasm(self._isolate, True)
         function = self._evaluate(core, "isolane:core")
         if not function:
             return 0

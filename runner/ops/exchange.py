@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 _READ_BYTES: Final = 65536
+_SAFE: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 MAX_HEAD_BYTES: Final = 100 * 1024
 """The longest head of a response."""
 
@@ -57,6 +58,8 @@ class Connection(httpcore.AsyncConnectionInterface):
         self._upload: asyncio.Task[None] | None = None
         self._uploaded = False
         self._failure: Exception | None = None
+        self._answered = False
+        """A byte of the response has come."""
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         before, self._state = self._state, _State.ACTIVE
@@ -71,8 +74,15 @@ class Connection(httpcore.AsyncConnectionInterface):
                 # All that can be read now is its end: the pool takes another one.
                 await self.aclose()
                 raise httpcore.ConnectionNotAvailable
+            self._answered = False
             await self._send(request)
             head = await self._receive_head()
+        except (httpcore.RemoteProtocolError, httpcore.ReadError) as error:
+            await self.aclose()
+            if before is _State.IDLE and not self._answered and _is_repeatable(request):
+                # The server closed it while the request was on its way (RFC 9110, 9.2.2): the pool takes another one.
+                raise httpcore.ConnectionNotAvailable from error
+            raise
         except BaseException:
             await self.aclose()
             raise
@@ -154,6 +164,7 @@ class Connection(httpcore.AsyncConnectionInterface):
         try:
             while (event := protocol.next_event()) is h11.NEED_DATA:
                 data = await self._read()
+                self._answered = self._answered or bool(data)
                 if not data and protocol.their_state is h11.SEND_RESPONSE:
                     raise httpcore.RemoteProtocolError("Server disconnected without a response")
                 protocol.receive_data(data)
@@ -216,6 +227,11 @@ class Connection(httpcore.AsyncConnectionInterface):
 
     def is_closed(self) -> bool:
         return self._state is _State.CLOSED
+
+
+def _is_repeatable(request: httpcore.Request) -> bool:
+    """Whether it may reach a server twice, and can be sent twice."""
+    return request.method in _SAFE and not request.extensions.get("streams")
 
 
 class _Body:

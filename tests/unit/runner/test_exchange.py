@@ -163,6 +163,28 @@ async def test_a_connection_that_was_closed_while_it_waited_is_not_used_again() 
     assert one.is_closed()
 
 
+@pytest.mark.parametrize(
+    ("method", "then", "error"),
+    [
+        ("GET", [b""], httpcore.ConnectionNotAvailable),
+        ("GET", [httpcore.ReadError()], httpcore.ConnectionNotAvailable),
+        ("GET", [b"HTTP/1.1 2", b""], httpcore.RemoteProtocolError),
+        ("POST", [b""], httpcore.RemoteProtocolError),
+    ],
+)
+async def test_a_connection_that_closes_under_a_request_is_replaced_if_it_may_be_sent_again(
+    method: str, then: list[bytes | Exception], error: type[Exception]
+) -> None:
+    """A server may close what was idle for a moment; without a byte of an answer, a safe request goes over another one."""
+    one = connection(Wire(ANSWER, *then))
+    headers = [(b"host", b"a.test")]
+    again = httpcore.Request(method, "http://a.test/", headers=headers, content=pieces())
+    await text(await one.handle_async_request(request(pieces(), streams=False)))
+    with pytest.raises(error):
+        await one.handle_async_request(again)
+    assert one.is_closed()
+
+
 async def test_one_request_at_a_time() -> None:
     one = connection(Wire(ANSWER))
     response = await one.handle_async_request(request(pieces(), streams=False))
