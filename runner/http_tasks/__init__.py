@@ -1,0 +1,1 @@
+"""HTTP tasks: a request that is sent at its time, by one of two transports, with what it needs to be sent as registered."""
