@@ -11,25 +11,22 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from pools.protocol import STREAM_WINDOW_BYTES, OutcomeKind
 from runner.errors import BusyError, NotResolvedError, StreamError
-from runner.events.fetch import RequestIds, read_request
+from runner.events.fetch import RequestIds
 from runner.exchange import Exchange, problem_of_error
 from runner.execution import Response
 from runner.ingress.answers import Problem, check_response, problem_of
+from runner.ingress.asgi import left, render, request_of, send_whole
 from runner.ingress.patience import Patience
 from runner.streams import ByteStream
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from runner.events.fetch import Request
     from runner.exchange import Serving
     from runner.execution import Answer, Execution
     from runner.ingress.answers import Headers
+    from runner.ingress.asgi import Receive, Send
     from runner.ingress.proxies import TrustedProxies
     from runner.streams import InboundStream
-
-    Receive = Callable[[], Awaitable[Any]]
-    Send = Callable[[Any], Awaitable[None]]
 
 _DRAINING: Final = Problem(503, "the runner is shutting down", "Terminated", 1)
 
@@ -108,18 +105,12 @@ class HttpExchange(Exchange):
 
     async def _serve(self) -> Problem | None:
         scope, ingress, serving = self._scope, self._ingress, self._serving
-        client, server = scope["client"], scope["server"]
-        target = scope["raw_path"].decode("latin-1")
-        if query := scope["query_string"]:
-            target = f"{target}?{query.decode('latin-1')}"
         try:
-            self._request = request = read_request(
+            self._request = request = request_of(
+                scope,
                 scope["method"],
                 scope["scheme"],
-                target,
-                scope["headers"],
-                trusted=client is not None and ingress.proxies.trusts(client[0]),
-                server=f"{server[0]}:{server[1]}" if server else "localhost",
+                proxies=ingress.proxies,
                 new_id=ingress.new_id,
             )
             if serving.admission.draining:
@@ -217,16 +208,10 @@ class HttpExchange(Exchange):
         self._answered = True
         self._status = problem.status
         self._problem = problem.message
-        request = self._request
-        headers, body = problem.render(
-            request.id if request else "-", as_json=request is not None and request.wants_json
-        )
+        headers, body = render(problem, self._request)
         if self._body_size > self._serving.max_body_bytes:
             headers.append((b"connection", b"close"))
-        await self._send(
-            {"type": "http.response.start", "status": problem.status, "headers": headers}
-        )
-        await self._send({"type": "http.response.body", "body": body})
+        await send_whole(self._send, problem.status, headers, body)
 
     async def _page(self, status: int, content_type: str, body: bytes) -> None:
         self._answered = True
@@ -237,8 +222,7 @@ class HttpExchange(Exchange):
                 (b"content-type", content_type.encode()),
                 (b"content-length", b"%d" % len(body)),
             ]
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body})
+        await send_whole(self._send, status, headers, body)
 
     def _too_large(self) -> Problem:
         self._body_size = self._serving.max_body_bytes + 1
@@ -268,6 +252,5 @@ class HttpExchange(Exchange):
         self._task = self._loop.create_task(self._wait_for_leaving(), name="client")
 
     async def _wait_for_leaving(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        await left(self._receive)
         self._leave()

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from uvicorn.protocols.utils import ClientDisconnected
 
 from runner.errors import BusyError, NotResolvedError, StreamError
-from runner.events.fetch import read_request
 from runner.exchange import Exchange, problem_of_error
 from runner.execution import Response
 from runner.ingress.answers import Problem, check_response, problem_of
+from runner.ingress.asgi import render, request_of
 from runner.sockets.messages import NO_STATUS, Kind, Message, closing
 from runner.sockets.relay import PeerLostError, relay
 from runner.streams import ByteStream
@@ -21,7 +21,8 @@ from runner.streams import ByteStream
 if TYPE_CHECKING:
     from runner.execution import Answer
     from runner.ingress.answers import Headers
-    from runner.ingress.http import HttpIngress, Receive, Send
+    from runner.ingress.asgi import Receive, Send
+    from runner.ingress.http import HttpIngress
 
 _UPGRADED: Final = 101
 _DRAINING: Final = Problem(503, "the runner is shutting down", "Terminated", 1)
@@ -97,18 +98,12 @@ class SocketExchange(Exchange):
 
     async def _serve(self) -> Problem | None:
         scope, ingress, serving = self._scope, self._ingress, self._serving
-        client, server = scope["client"], scope["server"]
-        target = scope["raw_path"].decode("latin-1")
-        if query := scope["query_string"]:
-            target = f"{target}?{query.decode('latin-1')}"
         try:
-            self._request = request = read_request(
+            self._request = request = request_of(
+                scope,
                 "GET",
                 "https" if scope["scheme"] == "wss" else "http",
-                target,
-                scope["headers"],
-                trusted=client is not None and ingress.proxies.trusts(client[0]),
-                server=f"{server[0]}:{server[1]}" if server else "localhost",
+                proxies=ingress.proxies,
                 new_id=ingress.new_id,
             )
             # Headers of the connection are not the worker's, but by this one it knows what is wanted.
@@ -188,10 +183,7 @@ class SocketExchange(Exchange):
         self._answered = True
         self._status = problem.status
         self._problem = problem.message
-        request = self._request
-        headers, body = problem.render(
-            request.id if request else "-", as_json=request is not None and request.wants_json
-        )
+        headers, body = render(problem, self._request)
         await self._respond(problem.status, headers, body)
 
     async def _respond(

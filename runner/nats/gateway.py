@@ -11,25 +11,24 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from runner.errors import NatsUnavailableError, NotResolvedError, StreamError
-from runner.events.fetch import RequestIds, read_request
+from runner.events.fetch import RequestIds
 from runner.ingress.answers import Problem
+from runner.ingress.asgi import left, render, request_of, send_whole
 from runner.ingress.patience import Patience
 from runner.journal import EventLine
 from runner.nats.parts import Kind, size_of
 from runner.nats.requester import Lost
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Iterable
 
     from runner.events.fetch import Request
+    from runner.ingress.asgi import Receive, Send
     from runner.ingress.proxies import TrustedProxies
     from runner.ingress.server import HttpServer
     from runner.journal import Journal
     from runner.nats.parts import Part
     from runner.nats.requester import RemoteCall, Requester
-
-    Receive = Callable[[], Awaitable[Any]]
-    Send = Callable[[Any], Awaitable[None]]
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _ROOM: Final = 1024
@@ -146,18 +145,12 @@ class Forwarding:
 
     async def _serve(self) -> Problem | None:
         gateway, scope = self._gateway, self._scope
-        client, server = scope["client"], scope["server"]
-        target = scope["raw_path"].decode("latin-1")
-        if query := scope["query_string"]:
-            target = f"{target}?{query.decode('latin-1')}"
         try:
-            self._request = request = read_request(
+            self._request = request = request_of(
+                scope,
                 scope["method"],
                 scope["scheme"],
-                target,
-                scope["headers"],
-                trusted=client is not None and gateway.proxies.trusts(client[0]),
-                server=f"{server[0]}:{server[1]}" if server else "localhost",
+                proxies=gateway.proxies,
                 new_id=gateway.new_id,
             )
             if gateway.draining:
@@ -245,16 +238,10 @@ class Forwarding:
         self._answered = True
         self._status = problem.status
         self._problem = problem.message
-        request = self._request
-        headers, body = problem.render(
-            request.id if request else "-", as_json=request is not None and request.wants_json
-        )
+        headers, body = render(problem, self._request)
         if self._body_size > self._gateway.max_body_bytes:
             headers.append((b"connection", b"close"))
-        await self._send(
-            {"type": "http.response.start", "status": problem.status, "headers": headers}
-        )
-        await self._send({"type": "http.response.body", "body": body})
+        await send_whole(self._send, problem.status, headers, body)
 
     def _too_large(self) -> Problem:
         limit = self._gateway.max_body_bytes
@@ -290,8 +277,7 @@ class Forwarding:
             self._client = asyncio.create_task(self._wait_for_leaving(), name="client")
 
     async def _wait_for_leaving(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
-            pass
+        await left(self._receive)
         self._leave()
 
     def _leave(self) -> None:
