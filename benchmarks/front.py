@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 from benchmarks.processes import CpuMeter
+from benchmarks.worker_table import WorkerTable
 from runner.app import Runner, make_http
 from runner.config import Address, load_settings
 from runner.deployments import make_deployment, make_limits, worker_id
 from runner.ingress.server import bind
 from runner.journal import Silence
-from runner.worker_table import WorkerTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

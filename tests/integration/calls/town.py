@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.worker_table import WorkerTable
 from runner.app import Runner
 from runner.bindings import ServiceBinding
 from runner.calls import Reply
@@ -15,7 +16,6 @@ from runner.events.context import EventContext
 from runner.events.fetch import make_request
 from runner.journal import Silence
 from runner.streams import ByteStream
-from runner.worker_table import WorkerTable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.worker_table import WorkerTable
 from pools.protocol import STREAM_WINDOW_BYTES, Mode, Outcome, OutcomeKind, Start, Terminate
 from runner.admission import Admission, AdmissionLimits
 from runner.calls import Calls, Reply
@@ -19,7 +20,6 @@ from runner.events.fetch import make_request
 from runner.exchange import Serving
 from runner.ingress.answers import Problem
 from runner.streams import ByteStream
-from runner.worker_table import WorkerTable
 from tests.unit.runner.fake_lane import HELLO, OK, Bench, connect, deployment
 from tests.unit.runner.test_http_ingress import Lanes, Lines, answering, quiet
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.worker_table import WorkerTable
 from pools.protocol import Mode, Outcome, OutcomeKind, Start, Terminate
 from runner.admission import Admission, AdmissionLimits
 from runner.config import Address
@@ -20,7 +21,6 @@ from runner.ingress.http import HttpIngress
 from runner.ingress.proxies import TrustedProxies
 from runner.ingress.server import HttpServer, bind
 from runner.pages import Pages
-from runner.worker_table import WorkerTable
 from tests.unit.runner.fake_lane import HELLO, OK, Bench, connect, deployment
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from benchmarks.worker_table import WorkerTable
 from pools.protocol import STREAM_WINDOW_BYTES, Deliver, Mode, Start
 from runner.admission import Admission, AdmissionLimits
 from runner.bindings import ServiceBinding
@@ -22,7 +23,6 @@ from runner.ops.addresses import AddressPolicy
 from runner.ops.fetch import Fetch
 from runner.ops.internal import InternalRoutes
 from runner.ops.service import Service
-from runner.worker_table import WorkerTable
 from tests.unit.runner.fake_lane import HELLO, OK, connect, deployment
 from tests.unit.runner.test_fetch_op import Client, serve, whole
 from tests.unit.runner.test_http_ingress import Lanes, Lines

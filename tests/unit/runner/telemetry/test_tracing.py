@@ -10,6 +10,7 @@ import pytest
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import SpanKind, StatusCode
 
+from benchmarks.worker_table import WorkerTable
 from pools.protocol import Deliver, Mode, Outcome, OutcomeKind, Start, Usage
 from runner.admission import Admission, AdmissionLimits
 from runner.calls import Calls, Reply
@@ -23,7 +24,6 @@ from runner.journal import EventLine
 from runner.telemetry.sampling import Sampler
 from runner.telemetry.spans import SpanWriter
 from runner.telemetry.tracing import Tracing
-from runner.worker_table import WorkerTable
 from tests.unit.runner.fake_lane import HELLO, OK, Bench, connect, deployment
 from tests.unit.runner.test_http_ingress import Lanes, Lines
 

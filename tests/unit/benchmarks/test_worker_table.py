@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.worker_table import WorkerTable
 from runner.deployments import worker_id
 from runner.errors import DeploymentError, NotResolvedError
 from runner.events.fetch import Request
 from runner.sources import files_of, find_workers, read_source
-from runner.worker_table import WorkerTable
 from tests.unit.runner.fake_lane import deployment
 
 if TYPE_CHECKING:
