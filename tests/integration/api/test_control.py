@@ -70,6 +70,11 @@ def send_head(dev: Dev, worker: str) -> socket.socket:
     return connection
 
 
+def at_work(control: httpx.Client) -> list[str]:
+    """Return whose executions run."""
+    return [one["worker"] for one in control.get("/admin/tasks").json()["executions"]]
+
+
 def receive_all(connection: socket.socket) -> bytes:
     with connection:
         return b"".join(iter(lambda: connection.recv(65536), b""))
@@ -94,10 +99,12 @@ def test_drain_finishes_what_runs_and_refuses_the_rest(cli: Cli, dev: Callable[.
     running = dev("w")
     with control_of(running) as control, concurrent.futures.ThreadPoolExecutor(4) as threads:
         gates = [send_head(running, "gate") for _ in range(4)]
-        while control.get("/admin/stats").json()["active_tasks"] < 4:
+        while at_work(control).count("gate") < 4:
             pass
         answer = control.post("/admin/drain")
-        assert (answer.status_code, answer.json()) == (202, {"draining": True, "active_tasks": 4})
+        # `dev` itself may still be at work for a worker that it has just deployed.
+        assert (answer.status_code, answer.json()["draining"]) == (202, True)
+        assert answer.json()["active_tasks"] >= 4
         while (ready := control.get("/readyz")).status_code == 200:
             pass
         assert ready.json() == {"ready": False, "state": "draining"}
