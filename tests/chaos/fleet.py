@@ -1,4 +1,4 @@
-"""Executors of both kinds as processes, work for them without end, and what was committed."""
+"""Executors of both kinds as processes, and what was committed."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
 import psycopg
 from psycopg.rows import tuple_row
 
-from runner.errors import DatabaseUnavailableError
-from runner.tasks.task import NewTask
 from tests.integration.conftest import Cli, Running
 
 if TYPE_CHECKING:
-    from runner.tasks.engine import TaskEngine
+    from collections.abc import Awaitable, Callable
 
+T = TypeVar("T")
 AUDIT: Final = Path(__file__).with_name("audit.sql")
 HELLO: Final = (
     "export default { task: ({ n }) => new Promise(resolve => setTimeout(resolve, 10, { n })) };"
 )
-WAVE: Final = 250
-WAITING: Final = 1_000
 STEP_S: Final = 0.1
+PATIENCE_S: Final = 90.0
+"""Whatever is waited for either comes within this or never."""
 
 
 class ScriptExecutor:
@@ -51,7 +50,16 @@ class ScriptExecutor:
         return self.process.pid
 
     async def ready(self) -> None:
-        await until(lambda: "serving" in self.log.read_text(), "an executor serves")
+        await self.says("serving")
+
+    async def says(self, *words: str) -> None:
+        """Wait until one of these words is in its log."""
+
+        async def said() -> bool:
+            log = self.log.read_text()
+            return any(word in log for word in words)
+
+        await until(said, f"{self.name} says {' or '.join(words)}")
 
     def end(self, number: int) -> int:
         self.process.send_signal(number)
@@ -122,84 +130,57 @@ class Committed:
         )
         return [lease for (lease,) in rows]
 
-    async def over(self, leases: list[UUID]) -> tuple[float, int]:
+    async def waiting(self) -> dict[str, int]:
+        """Return how many tasks of each kind are there to be claimed."""
+        return dict(
+            await self.ask("SELECT kind, count(*) FROM tasks WHERE status = 'pending' GROUP BY 1")
+        )
+
+    async def over(self, what: str, leases: list[UUID]) -> tuple[float, int]:
         """Wait until leases are over; return since when, by the clock, and how many were taken away."""
-        while True:
+
+        async def ended() -> tuple[float, int] | None:
             ((ended, at, lost),) = await self.ask(
                 "SELECT count(*), extract(epoch FROM max(at))::float8, count(*) FILTER (WHERE became = 'pending')"
                 " FROM audit WHERE lease = ANY (%s)",
                 leases,
             )
-            if ended >= len(leases):
-                return at or time.time(), lost
-            await asyncio.sleep(STEP_S)
+            return (at, lost) if ended >= len(leases) else None
 
-    async def progress_after(self, at: float, name: str) -> float:
+        return await until(ended, f"the {len(leases)} leases of {what} are over")
+
+    async def progress_after(self, what: str, at: float, name: str) -> float:
         """Return when the first task was completed after an instant."""
-        while True:
+
+        async def completed() -> float | None:
             found = await self.one(
                 "SELECT extract(epoch FROM min(at))::float8 FROM audit"
                 " WHERE at > to_timestamp(%s) AND became = 'completed' AND by LIKE %s",
                 at,
                 name,
             )
-            if found is not None:
-                return float(found)
-            await asyncio.sleep(STEP_S)
+            return None if found is None else float(found)
 
+        return await until(completed, f"a task is completed after {what} was lost")
 
-class Producer:
-    """Enqueues tasks in waves, a few more than can be done at the moment; each exactly once, whatever happens to the database."""
+    async def ended(self, tasks: int) -> None:
+        """Wait until all tasks have ended; each step is bounded."""
+        count = -1
 
-    def __init__(self, engine: TaskEngine, committed: Committed, worker: UUID, tasks: int) -> None:
-        self._engine = engine
-        self._committed = committed
-        self._worker = worker
-        self._tenant: UUID | None = None
-        self._tasks = tasks
-        self.enqueued = 0
-        self.hurry = asyncio.Event()
-        """All that is left, at once."""
-
-    async def run(self) -> None:
-        self._tenant = await self._committed.one("SELECT user_id FROM workers")
-        while self.enqueued < self._tasks:
-            last = min(self._tasks, self.enqueued + (WAVE if not self.hurry.is_set() else 2_000))
-            await self._wave(self.enqueued, last)
-            self.enqueued = last
-            while not self.hurry.is_set() and await self._waiting() > WAITING:
-                await asyncio.sleep(STEP_S)
-
-    async def _waiting(self) -> int:
-        return int(await self._committed.one("SELECT count(*) FROM tasks WHERE status = 'pending'"))
-
-    async def _wave(self, first: int, last: int) -> None:
-        while True:
-            try:
-                await self._engine.enqueue_many([self._task(n) for n in range(first, last)])
-            except DatabaseUnavailableError:
-                # All or none: which one only the table knows.
-                there = await self._committed.one(
-                    "SELECT count(*) FROM tasks WHERE (payload->>'n')::int >= %s", first
-                )
-                if there:
-                    assert there == last - first
-                    return
-            else:
-                return
-
-    def _task(self, n: int) -> NewTask:
-        assert self._tenant is not None
-        # Losing an executor again and again is what this is about.
-        if n % 5 == 0:
-            return NewTask(
-                tenant=self._tenant, worker=self._worker, payload={"n": n}, max_attempts=50
+        async def more() -> int | None:
+            ended = await self.one(
+                "SELECT count(*) FROM tasks WHERE status NOT IN ('pending', 'running')"
             )
-        return NewTask(kind="script", script="chaos.js", payload={"n": n}, max_attempts=50)
+            return int(ended) + 1 if ended > count else None
+
+        while count < tasks:
+            count = await until(more, f"a further task ends; {count} of {tasks} have") - 1
 
 
-async def until(condition: Any, what: str, within_s: float = 30) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"never: {what}"
+async def until(condition: Callable[[], Awaitable[T | None]], what: str) -> T:
+    """Return what a condition gives, once it gives something that counts. ``what`` is told when it never does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (given := await condition()):
+        assert time.monotonic() < deadline, f"waited {PATIENCE_S:.0f} s in vain: {what}"
         await asyncio.sleep(STEP_S)
+    return given

@@ -16,7 +16,8 @@ from runner.embedded.postgres import open_postgres
 from runner.store.migrate import Migrator
 from runner.store.pool import connect
 from runner.tasks.engine import open_engine
-from tests.chaos.fleet import STEP_S, Committed, Producer, Runner, ScriptExecutor, until
+from tests.chaos.fleet import STEP_S, Committed, Runner, ScriptExecutor, until
+from tests.chaos.producer import Producer
 from tests.chaos.server import Server
 from tests.integration.conftest import Cli
 
@@ -58,8 +59,12 @@ class Chaos:
 
     async def round(self) -> None:
         """Kill one of each, and see that what it had is others' again in time."""
-        await asyncio.gather(self._kill_an_executor(), self._hang_an_executor(), self._kill_hosts())
-        await self._kill_a_runner()
+        victim, other = self.runners.pop(0), self.runners[0]
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._kill_an_executor(self.executors.pop(0)))
+            group.create_task(self._hang_an_executor(self.executors[-1]))
+            group.create_task(self._kill_hosts(other))
+            group.create_task(self._kill_a_runner(victim))
         # The first time the database comes back by itself.
         await self._moves("one process of the database", await self._server.crash_one())
         await self._moves("the database", await self._server.crash(DOWN_S))
@@ -87,63 +92,63 @@ class Chaos:
     async def _add_runner(self) -> None:
         self.runners.append(await asyncio.to_thread(Runner, self._cli, self._servers))
 
-    async def _kill_an_executor(self) -> None:
-        victim = self.executors.pop(0)
+    async def _kill_an_executor(self, victim: ScriptExecutor) -> None:
         leases = await self._caught(victim)
         began = time.time()
         victim.end(signal.SIGKILL)
         await self._add_executor()
         await self._taken_over("an executor", leases, began)
 
-    async def _hang_an_executor(self) -> None:
-        victim = self.executors[-1]
+    async def _hang_an_executor(self, victim: ScriptExecutor) -> None:
         leases = await self._caught(victim)
         lost = await self._taken_over("an executor that hangs", leases, time.time())
         os.kill(victim.pid, signal.SIGCONT)
         if lost:
-            await until(
-                lambda: any(words in victim.log.read_text() for words in TOO_LATE),
-                "an executor that woke up says that it was too late",
-            )
+            await victim.says(*TOO_LATE)
 
-    async def _kill_hosts(self) -> None:
-        runner = self.runners[0]
-        leases: list[UUID] = []
-        while not leases:
-            leases = await self._committed.in_hand(runner.name)
+    async def _kill_hosts(self, runner: Runner) -> None:
+        async def in_hand() -> list[UUID]:
+            return await self._committed.in_hand(runner.name)
+
+        leases = await until(in_hand, "a runner has tasks in hand")
         began = time.time()
         for host in runner.hosts():
             os.kill(host, signal.SIGKILL)
-        await self._taken_over("tasks of isolate hosts", leases, began)
+        await self._taken_over("isolate hosts", leases, began)
         await self._moves("isolate hosts", time.time(), runner.name)
 
-    async def _kill_a_runner(self) -> None:
-        victim = self.runners.pop(0)
+    async def _kill_a_runner(self, victim: Runner) -> None:
         leases = await self._caught(victim)
         began = time.time()
         await asyncio.to_thread(victim.end, signal.SIGKILL)
-        await asyncio.gather(self._add_runner(), self._taken_over("a runner", leases, began))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._add_runner())
+            group.create_task(self._taken_over("a runner", leases, began))
 
     async def _caught(self, victim: ScriptExecutor | Runner) -> list[UUID]:
         """Stop a process while it has tasks in hand, and return their leases."""
-        while True:
+
+        async def catch() -> list[UUID]:
             os.kill(victim.pid, signal.SIGSTOP)
             # What it has sent already is done all the same.
             await asyncio.sleep(STEP_S)
-            if leases := await self._committed.in_hand(victim.name):
-                return leases
-            os.kill(victim.pid, signal.SIGCONT)
-            await asyncio.sleep(STEP_S / 3)
+            leases = await self._committed.in_hand(victim.name)
+            if not leases:
+                os.kill(victim.pid, signal.SIGCONT)
+            return leases
+
+        return await until(catch, f"process {victim.pid} is caught with tasks in hand")
 
     async def _taken_over(self, what: str, leases: list[UUID], began: float) -> int:
         """Wait until leases are over; return how many of them were taken away."""
-        over, lost = await self._committed.over(leases)
-        self.took_s.append((what, over - began))
+        over, lost = await self._committed.over(what, leases)
+        self.took_s.append((f"{what}, {len(leases)} leases", over - began))
         return lost
 
     async def _moves(self, what: str, back: float, name: str = "%") -> None:
         """Wait until something is completed by an executor, or by any."""
-        self.took_s.append((what, await self._committed.progress_after(back, name) - back))
+        at = await self._committed.progress_after(what, back, name)
+        self.took_s.append((f"{what}, the next task", at - back))
 
 
 async def check(committed: Committed, tasks: int) -> None:
@@ -183,16 +188,16 @@ async def test_nothing_is_lost_and_nothing_is_committed_twice(
         await chaos.start(executors=3, runners=2)
         engine = await stack.enter_async_context(open_engine(service.url))
         producer = Producer(engine, committed, worker, chaos_tasks)
-        producing = asyncio.create_task(producer.run())
-        for _ in range(max(1, chaos_tasks // PER_ROUND)):
-            await chaos.round()
-        producer.hurry.set()
-        await producing
-        ended = "SELECT count(*) FROM tasks WHERE status NOT IN ('pending', 'running')"
-        while await committed.one(ended) < chaos_tasks:
-            await asyncio.sleep(STEP_S)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(producer.run())
+            for _ in range(max(1, chaos_tasks // PER_ROUND)):
+                await chaos.round()
+            producer.finish()
+        tasks = producer.enqueued
+        assert tasks >= chaos_tasks
+        await committed.ended(tasks)
         await asyncio.to_thread(chaos.stop)
-        await check(committed, chaos_tasks)
+        await check(committed, tasks)
     told = "".join(f"\n{what}: {took_s:.1f} s" for what, took_s in chaos.took_s)
-    print(f"{chaos_tasks} tasks{told}")
+    print(f"{tasks} tasks{told}")
     assert max(took_s for _, took_s in chaos.took_s) <= RECOVERY_S, told
