@@ -25,6 +25,35 @@ def find_stage(module: str) -> type[Stage[Any]] | None:
     return found
 
 
+NOT_OFFERED: Final[Mapping[str, str]] = {
+    "elasticsearch-in": "use http, with the search as its body",
+    "elasticsearch-log": "use js to shape events, and http to send them",
+    "elasticsearch-out": "use http with the _bulk API",
+    "gc": "it is of Node.js, and nothing here needs it",
+    "geoip": "use http with a service that knows addresses, or sql with a table",
+    "geopop": "use sql with a table",
+    "journal": "use stdin: journalctl -f -o json | isolane pipeline run FILE, with lines and json-in after it",
+    "kafka-broker-log": "use lines, and js to read them",
+    "kafka-in": "use http with a REST proxy, or stdin: kcat -C ... | isolane pipeline run FILE",
+    "kafka-out": "use http with a REST proxy, or stdout: isolane pipeline run FILE | kcat -P ...",
+    "log-errors": "use errors",
+    "log-stats": "use stats",
+    "read-opensearch": "use http, with the search as its body",
+    "tail": "use stdin: tail -F FILE | isolane pipeline run FILE",
+    "tcp-in": "use stdin: nc -lk PORT | isolane pipeline run FILE",
+    "write-opensearch": "use http with the _bulk API",
+}
+"""Modules of LogBus that there are not here, and what does their work."""
+
+
+def why_unknown(module: str) -> str:
+    """Return why a document's module can not be used, and what to do."""
+    instead = NOT_OFFERED.get(module)
+    if instead is not None:
+        return f"the module {module!r} is not offered here: {instead}"
+    return f"there is no module {module!r}{guess(module, STAGES)}"
+
+
 def guess(name: str, known: Mapping[str, object]) -> str:
     """Return ``; did you mean ...?`` if one of the known is close."""
     close = difflib.get_close_matches(name, known, n=1)

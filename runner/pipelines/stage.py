@@ -22,6 +22,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from logging import Logger
+    from pathlib import Path
 
     from runner.config import Settings
     from runner.schedules.clock import Clock
@@ -88,6 +89,8 @@ class StageContext(Protocol):
     name: str
     """The stage's, as in the document."""
     hostname: str
+    folder: Path
+    """Of the document: relative paths begin there."""
     log: Logger
     """For the operator; what is wrong with an event goes to :meth:`error`."""
     settings: Settings
