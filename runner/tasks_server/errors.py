@@ -28,6 +28,7 @@ _ACTIONS: Final = {
     422: _FIX_IT,
     429: "Please wait until the server restore your connection",
     500: "Do not retry this request more than once",
+    503: "Please wait until the server restore your connection",
 }
 _INDENT: Final = 4
 
@@ -121,3 +122,8 @@ def too_many(headers: Mapping[str, str] | None = None) -> Refused:
 def failed() -> Refused:
     """Return the answer when something broke on our side, which is told to the operator alone."""
     return Refused(500, "Internal server error")
+
+
+def unavailable(message: str) -> Refused:
+    """Return the answer while something is away that the server stands on."""
+    return Refused(503, message, headers={"retry-after": "1"})
