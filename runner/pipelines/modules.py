@@ -11,7 +11,20 @@ if TYPE_CHECKING:
 
     from runner.pipelines.stage import Stage
 
-STAGES: Final[Mapping[str, str]] = {"pass": "pass_on.Pass"}
+STAGES: Final[Mapping[str, str]] = {
+    "agg": "agg.Agg",
+    "cast": "cast.Cast",
+    "drop": "drop.Drop",
+    "json-in": "json_in.JsonIn",
+    "json-out": "json_out.JsonOut",
+    "keep": "keep.Keep",
+    "lines": "lines.Lines",
+    "pass": "pass_on.Pass",
+    "rename": "rename.Rename",
+    "sample": "sample.Sample",
+    "yaml-in": "yaml_in.YamlIn",
+    "yaml-out": "yaml_out.YamlOut",
+}
 """Class of each module's name, below ``runner.pipelines.stages``."""
 
 
