@@ -19,7 +19,15 @@ STAGES: Final[Mapping[str, str]] = {
     "json-out": "json_out.JsonOut",
     "keep": "keep.Keep",
     "lines": "lines.Lines",
+    "errors": "errors.Errors",
+    "js": "js.Js",
+    "log": "log.Log",
+    "log-errors": "errors.Errors",
+    "log-stats": "stats.Stats",
     "pass": "pass_on.Pass",
+    "scheduler": "scheduler.Scheduler",
+    "sql": "sql.Sql",
+    "stats": "stats.Stats",
     "rename": "rename.Rename",
     "sample": "sample.Sample",
     "yaml-in": "yaml_in.YamlIn",
@@ -45,7 +53,7 @@ NOT_OFFERED: Final[Mapping[str, str]] = {
     "gc": "it is of Node.js, and nothing here needs it",
     "geoip": "use http with a service that knows addresses, or sql with a table",
     "geopop": "use sql with a table",
-    "journal": "use stdin: journalctl -f -o json | isolane pipeline run FILE, with lines and json-in after it",
+    "journal": "use stdin: journalctl -f -o json | isolane pipeline run FILE, with json-in after it",
     "kafka-broker-log": "use lines, and js to read them",
     "kafka-in": "use http with a REST proxy, or stdin: kcat -C ... | isolane pipeline run FILE",
     "kafka-out": "use http with a REST proxy, or stdout: isolane pipeline run FILE | kcat -P ...",
@@ -59,12 +67,11 @@ NOT_OFFERED: Final[Mapping[str, str]] = {
 """Modules of LogBus that there are not here, and what does their work."""
 
 
-def why_unknown(module: str) -> str:
-    """Return why a document's module can not be used, and what to do."""
-    instead = NOT_OFFERED.get(module)
-    if instead is not None:
-        return f"the module {module!r} is not offered here: {instead}"
-    return f"there is no module {module!r}{guess(module, STAGES)}"
+def instead_of(module: str) -> str:
+    """Return what to use instead of a module that there is not, as the end of a sentence."""
+    if module in NOT_OFFERED:
+        return f"; LogBus has it, here it is not offered: {NOT_OFFERED[module]}"
+    return guess(module, STAGES) or f"; there are {', '.join(sorted(STAGES))}"
 
 
 def guess(name: str, known: Mapping[str, object]) -> str:
