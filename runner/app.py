@@ -82,7 +82,7 @@ class Runner:
         self.observer = observer
         self.world = World(settings)
         self.fetch = self.world.fetch
-        self.ops = Ops(self.world.handlers(), settings.op_limits, observer)
+        self.ops = Ops(self.world.handlers(), observer)
         self.caches = CodeCaches(settings.code_cache_entries, settings.code_cache_bytes)
         self.supervisor = Supervisor(settings, lambda: open_snapshot(settings), self._make_lane)
         self.dispatcher = Dispatcher(

@@ -17,6 +17,7 @@ from runner.events.context import MAX_HOPS
 from runner.exchange import Exchange, problem_of_error
 from runner.execution import Response
 from runner.ingress.answers import Problem, check_response, problem_of
+from runner.ingress.encodings import negotiate
 from runner.streams import ByteStream
 
 if TYPE_CHECKING:
@@ -197,6 +198,8 @@ class Call(Exchange):
         return deployment
 
     def _checked(self, answer: Response, request: Request) -> Reply | Problem:
+        if answer.encoding:
+            negotiate(answer, request)
         body = answer.body
         checked = check_response(answer, request_id=request.id, head=request.method == "HEAD")
         if isinstance(body, ByteStream) and (

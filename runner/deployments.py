@@ -14,6 +14,7 @@ import msgspec
 from pools.protocol import Deploy, Limits
 from runner.bindings import kind_of
 from runner.masking import spellings
+from runner.ops.limits import OpLimits, limits_json, read_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     files: dict[str, str]
     env: bytes
     limits: Limits
+    op_limits: OpLimits
+    """Those of ``limits``, to be checked again here."""
     warm: bool = False
     version: int = 0
     """Of the worker's deployments; 0 for one that is stored nowhere."""
@@ -87,6 +90,7 @@ def make_deployment(
         files=files,
         env=env,
         limits=limits,
+        op_limits=read_limits(limits.ops),
         warm=warm,
         version=version,
         public=public,
@@ -97,8 +101,6 @@ def make_deployment(
 
 def make_limits(*, cpu_ms: int, wall_ms: int, ops: Mapping[str, OpLimit]) -> Limits:
     """Return the limits of an execution as lanes want them."""
-    from runner.ops.limits import limits_json
-
     return Limits(cpu_ms=cpu_ms, wall_ms=wall_ms, ops=limits_json(ops))
 
 

@@ -56,13 +56,15 @@ _encode = msgspec.json.Encoder().encode
 class Response:
     """A response's head, and its body: complete, still coming, or none."""
 
-    __slots__ = ("body", "headers", "status", "status_text")
+    __slots__ = ("body", "encoding", "headers", "status", "status_text")
 
-    def __init__(self, head: Head, body: bytes | ByteStream | None) -> None:
+    def __init__(self, head: Head, body: bytes | ByteStream | None, encoding: str = "") -> None:
         self.status = head.status
         self.status_text = head.status_text
         self.headers = head.headers
         self.body = body
+        self.encoding = encoding
+        """What the body is encoded in beyond what the headers say: it was passed on without having been read."""
 
 
 Answer = Response | Thrown | Outcome
@@ -150,7 +152,7 @@ class Execution:
         self._attachments: list[bytes] = []
         self._flushing = False
         self._stopped = False
-        self._lines_left, self._text_left = ops.console_budget
+        self._lines_left, self._text_left = deployment.op_limits.console
         self.number = number
         self.deployment = deployment
         self.context = context
@@ -313,6 +315,7 @@ class Execution:
             raise ViolationError("a second answer")
         body = head.body
         content: bytes | ByteStream | None = None
+        encoding = ""
         if body is None:
             pass
         elif body.text is not None:
@@ -323,12 +326,13 @@ class Execution:
             inbound = self._inbound.get(body.forward)
             if inbound is None:
                 raise ViolationError(f"forward of stream {body.forward}, which is not there")
-            content = inbound.forward()
+            content = inbound.forward() if inbound.held is None else inbound.held
+            encoding = inbound.encoding
         elif body.stream:
             content = self.outbound(_BODY)
         if isinstance(content, bytes) and len(content) > _MAX_INLINE_BYTES:
             raise ViolationError(f"an inline body of {len(content)} bytes")
-        self._answer(Response(head, content))
+        self._answer(Response(head, content, encoding))
 
     def _take_log(self, record: Log) -> None:
         # The core keeps these limits, and says so in a line; this is for a core that was taken over.
@@ -363,7 +367,8 @@ class Execution:
             self.deliver("reject", record.id, error)
             return
         count = self._op_counts[record.name] = self._op_counts.get(record.name, 0) + 1
-        self._ops.check(record.name, count)
+        if not self.deployment.op_limits.allow(record.name, count):
+            raise ViolationError(f"{record.name} op {count}, which is more than allowed")
         call = OpCall(self, record.id, record.name, record.args, attachment)
         task = self._running[record.id] = self._ops.start(call)
         task.add_done_callback(lambda _: self._running.pop(call.id, None))

@@ -128,7 +128,8 @@ class InboundStream:
     """Runner → core: what JavaScript reads, be it a request's body or a response's.
 
     ``send(chunk)`` hands a chunk to the core, ``end(error)`` its end. Nothing is sent before the core's first credit:
-    until then JavaScript has read nothing, and the stream can be forwarded instead.
+    until then JavaScript has read nothing, and the stream can be forwarded instead. JavaScript gets bytes without their
+    encoding; whoever a stream is forwarded to gets them as they are, and ``encoding`` says how that is.
     """
 
     __slots__ = (
@@ -140,6 +141,8 @@ class InboundStream:
         "_waiter",
         "_window",
         "closed",
+        "encoding",
+        "held",
         "on_cancel",
     )
 
@@ -154,8 +157,23 @@ class InboundStream:
         self._error: StreamError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.closed = False
+        self.encoding = ""
+        """As in ``content-encoding``; empty for none."""
+        self.held: bytes | None = None
+        """All of it, when JavaScript was given it as one piece: only to forward it."""
         self.on_cancel: Callable[[], object] | None = None
         """Called when the reader wants no more."""
+
+    def hold(self, data: bytes) -> None:
+        """Keep what JavaScript has, for the case that it passes it on unread."""
+        self.held = data
+        self.closed = True
+
+    async def begun(self) -> None:
+        """Wait until it is known who reads it: JavaScript, whoever it is forwarded to, or nobody."""
+        while not (self._granted or self._forward is not None or self.closed):
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
 
     @property
     def forwarded(self) -> bool:

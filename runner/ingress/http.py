@@ -16,6 +16,7 @@ from runner.exchange import Exchange, problem_of_error
 from runner.execution import Response
 from runner.ingress.answers import Problem, check_response, problem_of
 from runner.ingress.asgi import left, render, request_of, send_whole
+from runner.ingress.encodings import negotiate
 from runner.ingress.patience import Patience
 from runner.streams import ByteStream
 
@@ -170,8 +171,11 @@ class HttpExchange(Exchange):
             return None
         if not isinstance(answer, Response):
             return problem_of(answer, expose_errors=self._serving.expose_errors)
-        request, body = self._request, answer.body
+        request = self._request
         assert request is not None
+        if answer.encoding:
+            negotiate(answer, request)
+        body = answer.body
         head = request.method == "HEAD"
         checked = check_response(answer, request_id=request.id, head=head)
         unwanted = isinstance(checked, Problem) or not checked[1] or self._left

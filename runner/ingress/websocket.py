@@ -14,6 +14,7 @@ from runner.exchange import Exchange, problem_of_error
 from runner.execution import Response
 from runner.ingress.answers import Problem, check_response, problem_of
 from runner.ingress.asgi import render, request_of
+from runner.ingress.encodings import negotiate
 from runner.sockets.messages import NO_STATUS, Kind, Message, closing
 from runner.sockets.relay import PeerLostError, relay
 from runner.streams import ByteStream
@@ -132,6 +133,8 @@ class SocketExchange(Exchange):
         if upgraded:
             # But for its status it is checked like any other.
             answer.status = 200
+        elif answer.encoding:
+            negotiate(answer, request)
         body = answer.body
         checked = check_response(answer, request_id=request.id, head=False)
         if isinstance(checked, Problem):

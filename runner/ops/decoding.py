@@ -14,7 +14,7 @@ from pools.protocol import STREAM_CHUNK_BYTES
 from runner.errors import OpError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from backports.zstd import ZstdDecompressor
 
@@ -180,8 +180,9 @@ _DECODERS: Final[dict[str, Callable[[], Decoder]]] = {
 }
 
 
-def decoder_for(content_encodings: list[str]) -> Decoder | None:
-    """Return what undoes the encodings of the header's values; ``None`` for what workers have to undo themselves.
+def encoding_of(values: Iterable[str]) -> str:
+    """Return the encodings that the values of ``content-encoding`` name, as one value; empty when there is nothing to undo, or
+    what workers have to undo themselves.
 
     Raises
     ------
@@ -189,14 +190,37 @@ def decoder_for(content_encodings: list[str]) -> Decoder | None:
         More encodings are said to be on top of each other than anybody uses.
 
     """
-    names = [name.strip().lower() for value in content_encodings for name in value.split(",")]
+    names = [name.strip().lower() for value in values for name in value.split(",")]
     names = [name for name in names if name not in {"", "identity"}]
     if len(names) > _MAX_LAYERS:
         raise OpError("TypeError", f"fetch failed: the response has {len(names)} encodings")
-    if not names or any(name not in _DECODERS for name in names):
+    return "" if any(name not in _DECODERS for name in names) else ", ".join(names)
+
+
+def decoder_for(encoding: str) -> Decoder | None:
+    """Return what undoes an encoding of :func:`encoding_of`; ``None`` when there is none."""
+    if not encoding:
         return None
-    decoders = [_DECODERS[name]() for name in names]
+    decoders = [_DECODERS[name]() for name in encoding.split(", ")]
     return decoders[0] if len(decoders) == 1 else _Layers(decoders)
+
+
+def decoded(data: bytes, encoding: str, most: int) -> bytes | None:
+    """Return what ``data`` holds when that is all, sound, and at most about so many bytes; else ``None``."""
+    decoder = decoder_for(encoding)
+    if decoder is None:
+        return data
+    pieces: list[bytes] = []
+    size = 0
+    try:
+        for piece in decoder.feed(data):
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
+                return None
+    except OpError:
+        return None
+    return b"".join(pieces) if decoder.complete else None
 
 
 def _broken() -> OpError:

@@ -118,7 +118,8 @@ class Fetch:
         for name, value in (
             ("user-agent", self._user_agent),
             ("accept", "*/*"),
-            ("accept-encoding", ACCEPTED),
+            # A part of something encoded can not be undone.
+            ("accept-encoding", "identity" if "range" in given else ACCEPTED),
         ):
             if name not in given:
                 headers.append((name, value))

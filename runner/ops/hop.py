@@ -10,14 +10,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from runner.ops.decoding import decoder_for
+from runner.ops.decoding import encoding_of
 from runner.ops.failures import failure
 from runner.ops.locations import locate
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
-
-    from runner.ops.decoding import Decoder
 
 _SEE_OTHER: Final = 303
 _REDIRECTS: Final = frozenset({301, 302, _SEE_OTHER, 307, 308})
@@ -106,17 +104,15 @@ class Hop(msgspec.Struct):
 
     def answer(
         self, status: int, status_text: str, headers: Iterable[tuple[str, str]]
-    ) -> tuple[dict[str, Any], Decoder | None]:
-        """Return the op's answer, as if there were no body, and what undoes the body's encoding.
+    ) -> tuple[dict[str, Any], str]:
+        """Return the op's answer, as if there were no body, and the encoding that is to be undone of the body; empty for none.
 
         ``headers`` have lower-case names.
         """
         headers = list(headers)
-        encodings = [value for name, value in headers if name == "content-encoding"]
-        decoder = decoder_for(encodings) if encodings and self.has_body(status) else None
-        dropped = (
-            _NOT_PASSED if decoder is None else _NOT_PASSED | {"content-encoding", "content-length"}
-        )
+        values = [value for name, value in headers if name == "content-encoding"]
+        encoding = encoding_of(values) if values and self.has_body(status) else ""
+        dropped = _NOT_PASSED | {"content-encoding", "content-length"} if encoding else _NOT_PASSED
         answer = {
             "status": status,
             "statusText": status_text,
@@ -125,7 +121,7 @@ class Hop(msgspec.Struct):
             "redirected": self.redirects > 0,
             "body": None,
         }
-        return answer, decoder
+        return answer, encoding
 
     def has_body(self, status: int) -> bool:
         """Whether a response of this status has one."""

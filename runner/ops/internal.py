@@ -14,17 +14,16 @@ from runner.calls import Reply
 from runner.errors import NotResolvedError, OpError, StreamError
 from runner.events.fetch import make_request
 from runner.events.trace import with_trace
+from runner.ops.unpacking import Unpacking, resolve_whole
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
 
     from runner.calls import Calls
     from runner.events.fetch import Request
     from runner.ingress.answers import Problem
-    from runner.ops.decoding import Decoder
     from runner.ops.hop import Hop, RedirectMode
     from runner.ops.registry import OpCall
-    from runner.streams import ByteStream
 
 
 class InternalRoutes:
@@ -92,38 +91,27 @@ def _reply(answer: Reply | Problem, request: Request) -> Reply:
 
 async def _pass_on(call: OpCall, hop: Hop, reply: Reply) -> None:
     """Resolve the op, and send the body on."""
-    answer, decoder = hop.answer(reply.status, reply.status_text, reply.headers)
+    answer, encoding = hop.answer(reply.status, reply.status_text, reply.headers)
     body = reply.body
     if body is None:
         call.resolve(answer)
         return
-    if isinstance(body, bytes) and decoder is None:
-        call.resolve(answer | {"body": "bytes"}, body)
+    if isinstance(body, bytes) and resolve_whole(call, answer, body, encoding):
         return
-    stream = call.open_body()
+    stream = call.open_body(encoding)
     task = asyncio.current_task()
     assert task is not None
     stream.on_cancel = task.cancel
     call.resolve(answer | {"body": "stream"})
+    unpacking = Unpacking(stream)
     try:
-        async for piece in _pieces(body, decoder):
-            await stream.write(piece)
+        if isinstance(body, bytes):
+            await unpacking.write(body)
+        else:
+            while (chunk := await body.read()) is not None:
+                await unpacking.write(chunk)
+        await unpacking.end()
     except OpError as error:
         stream.close(StreamError(error.name, error.message))
     except StreamError as error:
         stream.close(StreamError("TypeError", f"fetch failed: the body failed: {error.message}"))
-    else:
-        stream.close()
-
-
-async def _pieces(body: bytes | ByteStream, decoder: Decoder | None) -> AsyncIterator[bytes]:
-    chunk = body if isinstance(body, bytes) else await body.read()
-    while chunk is not None:
-        if decoder is None:
-            yield chunk
-        else:
-            for piece in decoder.feed(chunk):
-                yield piece
-        chunk = None if isinstance(body, bytes) else await body.read()
-    if decoder is not None and not decoder.complete:
-        raise OpError("TypeError", "fetch failed: the response ended in the middle of its encoding")

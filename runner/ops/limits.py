@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from pools.protocol import STREAM_CHUNK_BYTES
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_NO_LIMIT: Final = 1 << 62
 
 
 class OpLimit(NamedTuple):
@@ -34,6 +39,28 @@ DEFAULT_OP_LIMITS: Final[dict[str, OpLimit]] = {
     "timer": OpLimit(10_000, 0),
     "console": OpLimit(10_000, 1 << 20),
 }
+
+
+class OpLimits(msgspec.Struct, frozen=True):
+    """``limitsJson`` of the boundary: the limits of one deployment's executions."""
+
+    ops: dict[str, OpLimit] = {}
+
+    def allow(self, name: str, count: int) -> bool:
+        """Whether an execution may make its ``count``-th op of a name; the core rejects those that it may not itself."""
+        limit = self.ops.get(name)
+        return limit is None or not 0 < limit.total < count
+
+    @property
+    def console(self) -> tuple[int, int]:
+        """Lines and bytes that an execution may log at most, a little more than what the core is told."""
+        limit = self.ops.get("console", OpLimit(0, 0))
+        return (limit.total or _NO_LIMIT) + 10, (limit.at_once or _NO_LIMIT) + STREAM_CHUNK_BYTES
+
+
+def read_limits(text: bytes) -> OpLimits:
+    """Return what the core is told as :func:`limits_json` says it."""
+    return msgspec.json.decode(text, type=OpLimits)
 
 
 def limits_json(limits: Mapping[str, OpLimit]) -> bytes:

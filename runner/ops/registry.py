@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from pools.protocol import STREAM_CHUNK_BYTES
 from runner.errors import OpError, StreamError, ViolationError
 from runner.events.context import EventContext
 from runner.telemetry.observer import UNOBSERVED
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
     from runner.events.trace import TraceContext
     from runner.execution import Execution
-    from runner.ops.limits import OpLimit
     from runner.streams import ByteStream, InboundStream
     from runner.telemetry.observer import AttributeValue, Observer, OpSpan
 
@@ -105,48 +103,27 @@ class OpCall:
         """The stream with this op's id that JavaScript sends."""
         return self._execution.outbound(self.id)
 
-    def open_body(self) -> InboundStream:
-        """Open the stream with this op's id that JavaScript will read."""
-        return self._execution.open_inbound(self.id)
+    def open_body(self, encoding: str = "") -> InboundStream:
+        """Open the stream with this op's id that JavaScript will read, or pass on as it is encoded."""
+        stream = self._execution.open_inbound(self.id)
+        stream.encoding = encoding
+        return stream
 
 
 class Ops:
-    """Runs ops: ``handlers`` by name, under the limits that the core was told."""
+    """Runs ops: ``handlers`` by name."""
 
     def __init__(
         self,
         handlers: Mapping[str, Callable[[OpCall], Coroutine[Any, Any, None]]],
-        limits: Mapping[str, OpLimit],
         observer: Observer = UNOBSERVED,
     ) -> None:
         self._handlers = handlers
-        self._limits = limits
         self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
 
-    @property
-    def console_budget(self) -> tuple[int, int]:
-        """Lines and bytes that an execution may log at most, a little more than what the core is told."""
-        limit = self._limits.get("console")
-        if limit is None:
-            return 1 << 62, 1 << 62
-        return (limit.total or 1 << 62) + 10, (limit.at_once or 1 << 62) + STREAM_CHUNK_BYTES
-
     def knows(self, name: str) -> bool:
         return name in self._handlers
-
-    def check(self, name: str, count: int) -> None:
-        """Refuse the ``count``-th op of a name in an execution: the core rejects such ops itself.
-
-        Raises
-        ------
-        ViolationError
-            There are more than its limit.
-
-        """
-        limit = self._limits.get(name)
-        if limit is not None and 0 < limit.total < count:
-            raise ViolationError(f"{name} op {count} of {limit.total}")
 
     def start(self, call: OpCall) -> asyncio.Task[None]:
         """Set an op going; cancelling the task aborts it."""

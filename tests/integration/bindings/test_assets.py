@@ -75,7 +75,7 @@ def storage(s3_server: str) -> StorageBinding:
 @pytest.fixture
 async def ops() -> AsyncIterator[Ops]:
     transport = GuardedTransport(AddressPolicy(allowed=["loopback"]), 10)
-    ops = Ops({"assets": Assets(lambda binding: Bucket(transport, binding))}, {})
+    ops = Ops({"assets": Assets(lambda binding: Bucket(transport, binding))})
     yield ops
     await ops.close()
     await transport.aclose()

@@ -57,7 +57,7 @@ class Platform:
         places.serve_platform(url, TenantRoles(pool))
         self.pool = SessionPool(places, limits)
         self.database = Database(self.pool)
-        self.ops = Ops({"database": self.database}, {})
+        self.ops = Ops({"database": self.database})
         self._made: list[tuple[UUID, UUID]] = []
 
     async def tenant(self) -> UUID:
@@ -776,7 +776,7 @@ async def test_a_connection_string_can_not_use_what_is_on_the_runner_s_machine(
 
 async def test_a_server_that_is_not_public_is_not_connected_to(database: str) -> None:
     pool = SessionPool(Places(AddressPolicy()))
-    ops = Ops({"database": Database(pool)}, {})
+    ops = Ops({"database": Database(pool)})
     for host in ("127.0.0.1", "localhost", "::1", "169.254.169.254", "2130706433"):
         work = deployment("t", DB=own(make_conninfo(database, host=host)))
         answer = await Worker(ops, work)(
@@ -813,7 +813,7 @@ async def test_a_server_with_tls_is_verified_and_counted_like_any_other(
     encrypted: list[str] = []
     async with _tls_in_front_of(database, _certificate(tmp_path), encrypted) as port:
         pool = SessionPool(Places(AddressPolicy(allowed=["loopback"])))
-        ops = Ops({"database": Database(pool)}, {})
+        ops = Ops({"database": Database(pool)})
 
         async def ask(sql: str, **place: str) -> Any:
             url = make_conninfo(database, host="localhost", port=port, **place)
@@ -839,7 +839,7 @@ async def test_a_server_that_breaks_off_tls_is_tried_again_without_if_it_may_be(
 ) -> None:
     async with _tls_in_front_of(database, None, []) as port:
         pool = SessionPool(Places(AddressPolicy(allowed=["loopback"])))
-        ops = Ops({"database": Database(pool)}, {})
+        ops = Ops({"database": Database(pool)})
         for mode, rows in (("prefer", [["1"]]), ("require", None)):
             url = make_conninfo(database, host="localhost", port=port, sslmode=mode)
             args = {"binding": "DB", "action": "query", "sql": "SELECT 1"}
@@ -941,7 +941,7 @@ async def test_a_server_that_talks_without_end_is_cut_off_while_it_greets(greeti
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     pool = SessionPool(Places(AddressPolicy(allowed=["loopback"])))
-    ops = Ops({"database": Database(pool)}, {})
+    ops = Ops({"database": Database(pool)})
     url = f"postgresql://u:p@127.0.0.1:{port}/d?sslmode=disable"
     before = _resident()
     args = {"binding": "DB", "action": "query", "sql": "SELECT 1"}

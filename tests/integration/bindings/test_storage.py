@@ -40,7 +40,7 @@ def bucket(s3_server: str) -> str:
 async def ops() -> AsyncIterator[Ops]:
     """The op, allowed to reach this machine."""
     storage = Storage(GuardedTransport(AddressPolicy(allowed=["loopback"]), 10))
-    ops = Ops({"storage": storage}, {})
+    ops = Ops({"storage": storage})
     yield ops
     await ops.close()
     await storage.close()
@@ -296,7 +296,7 @@ async def test_errors_say_what_s3_said_and_nothing_of_the_credentials(
 async def test_an_endpoint_that_is_not_public_is_not_connected_to(endpoint: str) -> None:
     """An endpoint is the tenant's word: it is judged like what `fetch` is asked for, when it connects."""
     storage = Storage(GuardedTransport(AddressPolicy(), 1), Uploads())
-    ops = Ops({"storage": storage}, {})
+    ops = Ops({"storage": storage})
     answer = await Store(ops, binding(endpoint, "bucket"))("list")
     assert answer.startswith("Error: storage failed: ")
     assert answer.endswith(" is not a public address")

@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 import pytest
 
 from runner.bindings import KvBinding, TasksBinding
-from runner.ops.limits import DEFAULT_OP_LIMITS
 from runner.ops.registry import Ops
 from runner.ops.tasks import Tasks
 from runner.tasks.engine import open_engine
@@ -35,7 +34,7 @@ async def engine(database: str) -> AsyncIterator[TaskEngine]:
 @asynccontextmanager
 async def asking(engine: TaskEngine, tenant: UUID, worker: UUID) -> AsyncIterator[Worker]:
     """A worker whose binding leads to `worker`."""
-    ops = Ops({"tasks": Tasks(engine)}, DEFAULT_OP_LIMITS)
+    ops = Ops({"tasks": Tasks(engine)})
     yield Worker(ops, deployment(str(tenant), TASKS=TasksBinding(str(worker)), KV=KvBinding("n")))
     await ops.close()
 

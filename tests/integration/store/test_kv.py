@@ -32,7 +32,7 @@ class Asking:
     """A worker that has bindings, and asks."""
 
     def __init__(self, store: KvStore, **bindings: Binding) -> None:
-        self.ops = Ops({"kv": Kv(store)}, {})
+        self.ops = Ops({"kv": Kv(store)})
         self.deployment = make_deployment(
             tenant="t",
             worker="w",

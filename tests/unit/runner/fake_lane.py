@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pools.protocol import Deploy, Forget
     from runner.deployments import Deployment
     from runner.events.context import EventContext
+    from runner.ops.limits import OpLimit
     from runner.telemetry.observer import Observer
 
 OK = Outcome(OutcomeKind.OK)
@@ -39,7 +40,11 @@ HELLO = b'[["head",200,"",[["content-type","text/plain"]],{"text":"Hello"}]]'
 
 
 def deployment(
-    name: str = "hello", tenant: str = "t", wall_ms: int = 1000, **files: str
+    name: str = "hello",
+    tenant: str = "t",
+    wall_ms: int = 1000,
+    ops: Mapping[str, OpLimit] | None = None,
+    **files: str,
 ) -> Deployment:
     return make_deployment(
         tenant=tenant,
@@ -48,7 +53,7 @@ def deployment(
         main="index.js",
         files=files or {"index.js": "export default {}"},
         variables={},
-        limits=make_limits(cpu_ms=100, wall_ms=wall_ms, ops={}),
+        limits=make_limits(cpu_ms=100, wall_ms=wall_ms, ops=ops or {}),
     )
 
 
@@ -163,17 +168,14 @@ class Bench:
 
 
 async def connect(
-    handlers: Mapping[str, Any] | None = None,
-    limits: Mapping[str, Any] | None = None,
-    name: str = "0.0",
-    observer: Observer = UNOBSERVED,
+    handlers: Mapping[str, Any] | None = None, name: str = "0.0", observer: Observer = UNOBSERVED
 ) -> Bench:
     loop = asyncio.get_running_loop()
     here, there = socket.socketpair()
     here.setblocking(False)
     there.setblocking(False)
     host, console = FakeHost(), FakeConsole()
-    ops = Ops(handlers or {}, limits or {}, observer)
+    ops = Ops(handlers or {}, observer)
     client = LaneClient(name, host, ops, console, CodeCaches(10, 1000), 1000, observer)
     host.lane = client
     await loop.create_connection(lambda: client, sock=here)

@@ -30,6 +30,7 @@ from tests.unit.runner.fake_lane import HELLO, OK, Bench, connect, deployment
 
 if TYPE_CHECKING:
     from pools.protocol import Start as StartMessage
+    from runner.deployments import Deployment
     from runner.ops.registry import OpCall
     from tests.unit.runner.fake_lane import FakeLane
 
@@ -38,10 +39,10 @@ def quiet(lane: FakeLane, start: StartMessage) -> None:
     """Answer nothing."""
 
 
-async def started(bench: Bench, **options: Any) -> Any:
+async def started(bench: Bench, work: Deployment | None = None, **options: Any) -> Any:
     """Start an execution whose lane says nothing by itself."""
     bench.lane.on_start = quiet
-    execution = bench.start(**options)
+    execution = bench.start(work, **options)
     await bench.lane.wait_for(lambda: bench.lane.got(Start))
     return execution
 
@@ -98,8 +99,9 @@ async def test_console_lines_arrive_with_their_level() -> None:
 
 
 async def test_a_core_that_was_taken_over_can_not_flood_the_log() -> None:
-    bench = await connect(limits={"console": OpLimit(5, 100)})
-    execution = await started(bench)
+    bench = await connect()
+    work = deployment(ops={"console": OpLimit(5, 100)})
+    execution = await started(bench, work)
     bench.lane.turn(1, [["log", "INFO", "x"]] * 100, outcome=OK)
     await execution.ended()
     assert len(bench.console.lines) == 15
@@ -363,11 +365,33 @@ async def test_nonsense_from_a_host_ends_it(records: bytes | list[Any]) -> None:
     async def args(call: OpCall) -> None:
         call.args(list[int])
 
-    bench = await connect({"args": args, "limited": args}, {"limited": OpLimit(1, 1)})
-    execution = await started(bench, streamed_body=True)
+    bench = await connect({"args": args, "limited": args})
+    work = deployment(ops={"limited": OpLimit(1, 1)})
+    execution = await started(bench, work, streamed_body=True)
     bench.lane.turn(1, records)
     assert (await execution.ended()).kind is OutcomeKind.HOST_LOST
     assert "broke the protocol" in bench.host.ended[0]
+
+
+async def test_limits_of_ops_are_those_of_the_deployment() -> None:
+    """Two workers on one lane: what is too much for one is not for the other, as their cores were told."""
+
+    async def answer(call: OpCall) -> None:
+        call.resolve(call.name)
+
+    bench = await connect({"op": answer})
+    many = await started(bench, deployment("many", ops={"op": OpLimit(3, 0)}))
+    free = await started(bench, deployment("free"))
+    for count in range(1, 4):
+        bench.lane.turn(1, [["op", count, "op", []]])
+        bench.lane.turn(2, [["op", count, "op", []]])
+    bench.lane.turn(2, [["op", 4, "op", []]])
+    await bench.lane.wait_for(lambda: len(bench.lane.records()) == 7)
+    assert (many.outcome, free.outcome) == (None, None)
+
+    bench.lane.turn(1, [["op", 4, "op", []]])
+    assert (await many.ended()).kind is OutcomeKind.HOST_LOST
+    assert "op op 4, which is more than allowed" in bench.host.ended[0]
 
 
 async def test_a_turn_of_an_execution_that_is_not_there_ends_the_host() -> None:

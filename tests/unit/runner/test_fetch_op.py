@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import random
 import zlib
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,16 +17,19 @@ import pytest
 from backports import zstd
 
 from pools.protocol import STREAM_WINDOW_BYTES, Start
+from runner.execution import Response
 from runner.ops import fetch as fetch_op
 from runner.ops.addresses import AddressPolicy
 from runner.ops.fetch import Fetch
 from runner.ops.transport import GuardedTransport
+from runner.streams import ByteStream
 from tests.unit.runner.fake_lane import Bench, connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from pools.protocol import Start as StartMessage
+    from runner.execution import Execution
     from tests.unit.runner.fake_lane import FakeLane
 
     Handler = Callable[["Seen", asyncio.StreamWriter], Awaitable[None]]
@@ -110,6 +114,8 @@ def whole(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 class Client:
     """Makes fetch ops in one execution."""
 
+    execution: Execution
+
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self._ops = 0
@@ -183,10 +189,12 @@ async def client(policy: AddressPolicy | None = None) -> AsyncIterator[Client]:
     fetch = Fetch(policy or AddressPolicy(allow_all=True), 10, "Isolane/test")
     bench = await connect({"fetch": fetch})
     bench.lane.on_start = quiet
-    bench.start()
+    execution = bench.start()
     await bench.lane.wait_for(lambda: bench.lane.got(Start))
     try:
-        yield Client(bench)
+        js = Client(bench)
+        js.execution = execution
+        yield js
     finally:
         await bench.ops.close()
         await fetch.close()
@@ -352,6 +360,13 @@ async def test_encodings_are_undone_and_said_no_more(encoding: str, data: bytes)
         assert upstream.seen[0].headers["accept-encoding"] == "gzip, deflate, br, zstd"
 
 
+async def test_a_part_is_asked_for_without_an_encoding() -> None:
+    async with serve() as upstream, client() as js:
+        upstream.answers["/"] = whole(b"part", status="206 Partial Content")
+        await js.fetch(upstream.url, headers=[["Range", "bytes=0-3"]])
+        assert upstream.seen[0].headers["accept-encoding"] == "identity"
+
+
 async def test_an_encoding_that_is_not_ours_to_undo_is_left() -> None:
     async with serve() as upstream, client() as js:
         upstream.answers["/"] = whole(b"zzz", "content-encoding: compress")
@@ -366,6 +381,35 @@ async def test_a_bomb_comes_in_small_pieces() -> None:
         answer, _ = await js.fetch(upstream.url)
         assert answer["body"] == "stream"
         assert len(await js.body(1)) == 20 << 20
+
+
+async def test_a_small_body_that_is_passed_on_unread_goes_as_it_was_encoded() -> None:
+    packed = gzip.compress(b"hello " * 1000)
+    async with serve() as upstream, client() as js:
+        upstream.answers["/"] = whole(packed, "content-encoding: gzip")
+        answer, _ = await js.fetch(upstream.url)
+        assert answer["body"] == "held"
+        js.bench.lane.turn(1, [["head", 200, "", [], {"forward": 1}]])
+        response = await js.execution.answer
+        assert isinstance(response, Response)
+        assert (response.body, response.encoding) == (packed, "gzip")
+
+
+async def test_a_large_body_that_is_passed_on_unread_goes_as_it_was_encoded() -> None:
+    noise = random.Random(4).randbytes(1 << 20)
+    packed = gzip.compress(noise)
+    async with serve() as upstream, client() as js:
+        upstream.answers["/"] = whole(packed, "content-encoding: gzip")
+        answer, _ = await js.fetch(upstream.url)
+        assert answer["body"] == "stream"
+        js.bench.lane.turn(1, [["head", 200, "", [], {"forward": 1}]])
+        response = await js.execution.answer
+        assert isinstance(response, Response)
+        assert isinstance(response.body, ByteStream)
+        got = b""
+        while (chunk := await response.body.read()) is not None:
+            got += chunk
+        assert (got, response.encoding) == (packed, "gzip")
 
 
 @pytest.mark.parametrize("data", [b"this is no gzip", gzip.compress(b"x" * 1000)[:-10]])

@@ -85,7 +85,7 @@ class Fleet:
         return process
 
     def _lane(self, name: str, host: Host) -> LaneClient:
-        return LaneClient(name, host, Ops({}, {}), FakeConsole(), CodeCaches(1, 1), 0)
+        return LaneClient(name, host, Ops({}), FakeConsole(), CodeCaches(1, 1), 0)
 
 
 @pytest.fixture

@@ -84,6 +84,25 @@ async def test_an_unread_stream_can_be_forwarded_whole() -> None:
     assert (sent, ends) == ([], [])
 
 
+@pytest.mark.parametrize("how", ["read", "forwarded", "cancelled", "closed"])
+async def test_a_writer_can_wait_for_who_reads(how: str) -> None:
+    stream, _, _ = inbound()
+    waiting = asyncio.ensure_future(stream.begun())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    match how:
+        case "read":
+            stream.granted(1)
+        case "forwarded":
+            stream.forward()
+        case "cancelled":
+            stream.cancel()
+        case _:
+            stream.close()
+    await waiting
+    await stream.begun()
+
+
 async def test_a_forwarded_stream_passes_on_how_it_failed() -> None:
     stream, _, _ = inbound()
     forward = stream.forward()

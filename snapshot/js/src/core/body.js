@@ -29,10 +29,16 @@ export function bodyOf(object) {
   return use('body').extract(object);
 }
 
-/** The body that the lane handed in: null, "bytes" with an ArrayBuffer, or "stream" with its number. */
+/**
+ * The body that the lane handed in: null, "bytes" with an ArrayBuffer, "stream" with its number, or "held" with both:
+ * the runner has it as it was encoded, and that is what is passed on as long as it is not read.
+ */
 export function inboundBody(kind, bytes, id) {
-  if (kind === 'bytes') return makeBody(BYTES, new Uint8Array(bytes), null);
-  return kind === 'stream' ? makeBody(INBOUND, id, null) : null;
+  if (kind === 'stream') return makeBody(INBOUND, id, null);
+  if (kind !== 'bytes' && kind !== 'held') return null;
+  const body = makeBody(BYTES, new Uint8Array(bytes), null);
+  if (kind === 'held') body.held = id;
+  return body;
 }
 
 export function isUsed(body) {

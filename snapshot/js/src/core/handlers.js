@@ -188,8 +188,8 @@ function sendBody(head, body) {
   if (body.kind === TEXT && body.source.length > QUOTED) use('body').encode(body);
   const { kind, source } = body;
   // A stream that was made of the body and not read from adds nothing to it.
-  if (kind === INBOUND) {
-    emit(`${head}{"forward":${source}}]`);
+  if (kind === INBOUND || (kind === BYTES && body.held !== undefined)) {
+    emit(`${head}{"forward":${kind === INBOUND ? source : body.held}}]`);
   } else if (kind === TEXT) {
     emit(`${head}{"text":${quote(stringToWellFormed(source))}}]`);
   } else if (kind === BYTES && typedArrayByteLength(source) <= WHOLE) {

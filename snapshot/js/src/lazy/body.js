@@ -60,11 +60,15 @@ function fromStream(stream) {
     throw new TypeError('A stream that was read from or is locked can not become a body');
   }
   const origin = weakMapGet(origins, stream);
-  const body =
-    origin === undefined
-      ? makeBody(STREAM, null, null)
-      : makeBody(origin.kind, origin.source, null);
+  const body = origin === undefined ? makeBody(STREAM, null, null) : likeBody(origin, null);
   body.stream = stream;
+  return body;
+}
+
+/** A body made of what another one was made of. */
+function likeBody({ kind, source, held }, type) {
+  const body = makeBody(kind, source, type);
+  if (held !== undefined) body.held = held;
   return body;
 }
 
@@ -272,7 +276,7 @@ export function cloneState(state, what) {
 function cloneBody(body) {
   if (body === null) return null;
   if (body.stream === null && body.kind !== INBOUND) {
-    return makeBody(body.kind, body.source, body.type);
+    return likeBody(body, body.type);
   }
   const branches = use('streams').tee(toStream(body));
   body.kind = STREAM;
