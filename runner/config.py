@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from pools.protocol import Mode
+from runner.backup.settings import BACKUP_TABLE, Method
 from runner.env_file import read_env
 from runner.errors import ConfigError
 from runner.ops.limits import DEFAULT_OP_LIMITS, OpLimit
@@ -112,6 +113,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Of tasks that say nothing, nor their queues or handlers."""
     task_table: str = "ow_tasks"
     """Of ``db-listen``."""
+    backup_method: Method = "LOCAL"
+    backup_folder: Path = Path("backups")
+    backup_cron: str = ""
+    """When backups are made; empty: by hand only."""
+    backup_timezone: str = "UTC"
+    backup_keep: int = 14
+    """So many; 0: all."""
+    backup_endpoint: str = ""
+    """Empty: Amazon's."""
+    backup_access_key: str = ""
+    backup_secret_key: str = ""
+    backup_session_token: str = ""
+    backup_bucket: str = ""
+    backup_path: str = ""
+    backup_region: str = ""
     otlp_endpoint: str = ""
     """The base of a collector's OTLP/HTTP addresses; empty: no telemetry leaves the runner."""
     otlp_service_name: str = "openworkers-runner"
@@ -257,6 +273,9 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("JOB_CONCURRENCY", "job_concurrency", _whole(0, 10_000)),
     ("JOB_TIMEOUT", "job_timeout_ms", _whole(1, (1 << 31) - 1)),
     ("TASK_TABLE", "task_table", _text),
+    *BACKUP_TABLE,
+    ("BACKUP_FOLDER", "backup_folder", Path),
+    ("BACKUP_KEEP", "backup_keep", _whole(0, 100_000)),
     ("OTLP_ENDPOINT", "otlp_endpoint", parse_otlp_endpoint),
     ("OTLP_SERVICE_NAME", "otlp_service_name", parse_service_name),
     ("OTLP_HEADERS", "otlp_headers", parse_otlp_headers),

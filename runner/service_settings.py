@@ -12,12 +12,16 @@ if TYPE_CHECKING:
 
 SECRET_VARIABLES: Final = frozenset(
     {
+        "AWS_SESSION_TOKEN",
+        "BACKUP_OBJECT_STORAGE_ACCESS_KEY",
+        "BACKUP_OBJECT_STORAGE_SECRET_KEY",
         "CONTROL_TOKEN",
         "DATABASE_URL",
         "NATS_CREDENTIALS",
         "NATS_SERVERS",
         "OTLP_HEADERS",
         "POSTGRES_PASSWORD",
+        "S3_SESSION_TOKEN",
         "SECRETS_KEY",
     }
 )

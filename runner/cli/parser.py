@@ -263,6 +263,7 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "tasks": ("what workers and scripts have to do, in the durable queue", _of_module("tasks")),
     "queues": ("queues of tasks: pause them, limit them", _of_module("queues")),
     "tenants": ("who owns workers, and how many they may have", _of_module("tenants")),
+    "backup": ("backups of the database: make, list, verify and restore them", _of_module("backup")),
     "migrate": ("bring the database to the schema of this version", _migrate),
     "snapshot": ("build the V8 startup snapshot", _snapshot),
     "types": ("print what worker code sees, as TypeScript", _of_module("definitions")),

@@ -64,12 +64,16 @@ class Bucket:
 
     """
 
-    def __init__(self, transport: httpx.AsyncBaseTransport, binding: StorageBinding) -> None:
+    def __init__(
+        self, transport: httpx.AsyncBaseTransport, binding: StorageBinding, session_token: str = ""
+    ) -> None:
         self._transport = transport
         self._place = place_of(binding)
         # R2's name for "wherever it is" does for most others, too.
         region = binding.region or ("auto" if binding.endpoint else "us-east-1")
-        self._credentials = Credentials(binding.access_key_id, binding.secret_access_key, region)
+        self._credentials = Credentials(
+            binding.access_key_id, binding.secret_access_key, region, session_token
+        )
         self.space = KeySpace(binding.prefix)
 
     @asynccontextmanager

@@ -28,6 +28,8 @@ class Credentials(msgspec.Struct, frozen=True, gc=False):
     access_key_id: str
     secret_access_key: str
     region: str
+    session_token: str = ""
+    """Of credentials that are lent for some time."""
 
     def __repr__(self) -> str:
         return f"Credentials({self.region})"
@@ -63,7 +65,10 @@ def sign(
     """
     digest = payload if isinstance(payload, str) else hashlib.sha256(payload).hexdigest()
     moment = now.strftime("%Y%m%dT%H%M%SZ")
-    signed = sorted([*headers, ("x-amz-content-sha256", digest), ("x-amz-date", moment)])
+    lent = (
+        [("x-amz-security-token", credentials.session_token)] if credentials.session_token else []
+    )
+    signed = sorted([*headers, *lent, ("x-amz-content-sha256", digest), ("x-amz-date", moment)])
     names = ";".join(name for name, _ in signed)
     lines = "".join(f"{name}:{' '.join(value.split())}\n" for name, value in signed)
     request = f"{method}\n{path}\n{query}\n{lines}\n{names}\n{digest}"

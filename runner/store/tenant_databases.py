@@ -112,6 +112,31 @@ async def drop_platform_database(pool: Pool, url: str, *, tenant: UUID, config: 
     return True
 
 
+async def remake_platform_database(
+    connection: Connection, url: str, box: SecretBox, *, tenant: UUID, config: UUID
+) -> bytes:
+    """Make role and database of a config that is there, on a server that has neither; return the new password, sealed.
+
+    Raises
+    ------
+    RefusedError
+        The server does not keep tenants out of our database.
+    SecretError
+        There is no key to seal with.
+    psycopg.Error
+        The server failed, or our role may not.
+
+    """
+    box.seal("", place_of_password(tenant, config))
+    maker = _Maker(config, url)
+    try:
+        password = await maker.make(connection)
+    except BaseException:
+        await maker.unmake(connection)
+        raise
+    return box.seal(password, place_of_password(tenant, config))
+
+
 class TenantRoles:
     """What a runner does to tenants' roles while it serves them."""
 

@@ -1,0 +1,1 @@
+"""Backups: one snapshot of the database as one file, kept in a folder or in object storage, and the way back."""
