@@ -64,6 +64,8 @@ class _Write(NamedTuple):
     again: datetime | None
     after_s: float | None
     reason: str
+    result: str | None = None
+    """None: the one of the attempt before stays."""
 
 
 class Settlements:
@@ -110,7 +112,7 @@ class Settlements:
                 except TaskRefusedError as error:
                     others.append((task, self._write(task, _unstorable(error), executor)))
             else:
-                others.append((task, self._write(task, outcome, executor)))
+                others.append((task, self._checked(task, outcome, executor)))
         settled: dict[UUID, Settled] = {}
         async with self._lines.lend() as line:
             if completed:
@@ -157,6 +159,16 @@ class Settlements:
             for (lease,) in rows:
                 settled[lease] = Settled("completed")
 
+    def _checked(self, task: ClaimedTask, outcome: Failed | Released, executor: str) -> _Write:
+        """Return what is written of an outcome; a result that can not be kept ends its task."""
+        if not isinstance(outcome, Failed) or outcome.result is None:
+            return self._write(task, outcome, executor)
+        try:
+            result = encode_json("the result", outcome.result, self._max_result)
+        except TaskRefusedError as error:
+            return self._write(task, _unstorable(error), executor)
+        return self._write(task, outcome, executor)._replace(result=result)
+
     def _write(self, task: ClaimedTask, outcome: Failed | Released, executor: str) -> _Write:
         text = _storable(outcome.error) if outcome.error or isinstance(outcome, Failed) else None
         entry = None
@@ -199,6 +211,7 @@ async def _settle(
         uncounted=[write.uncounted for _, write in ends],
         agains=[write.again for _, write in ends],
         afters=[write.after_s for _, write in ends],
+        results=[write.result for _, write in ends],
         now=now,
     )
     held = Counter(lease for (lease,) in rows)

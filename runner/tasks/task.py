@@ -175,6 +175,8 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     retry_at: datetime | None = None
     max_attempts: int | None = None
     """The handler's word, for tasks that say nothing, nor their queues."""
+    result: Any = None
+    """What the attempt gave all the same; kept with the task while it waits for its next attempt, too. As of ``Completed``."""
 
 
 class Released(msgspec.Struct, frozen=True, kw_only=True, gc=False):

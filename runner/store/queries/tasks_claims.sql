@@ -504,9 +504,11 @@ WHERE task.id = held.id AND task.lease_id = held.lease
 RETURNING held.lease;
 
 -- name: settle
--- Any end. `again` or `after_s` say when a task that becomes pending is due; without both it is due as it was.
+-- Any end. `again` or `after_s` say when a task that becomes pending is due; without both it is due as it was. Without a result the one
+-- of the attempt before stays.
 UPDATE tasks AS task
 SET status = held.status,
+    result = coalesce(held.result::jsonb, task.result),
     error = coalesce(held.error, task.error),
     errors = CASE WHEN held.entry IS NULL THEN task.errors ELSE coalesce(task.errors, '[]') || held.entry::jsonb END,
     attempts = task.attempts - held.uncounted,
@@ -520,14 +522,15 @@ SET status = held.status,
     lease_id = NULL, leased_until = NULL
 FROM unnest(
     %(ids)s::uuid[], %(leases)s::uuid[], %(statuses)s::text[], %(errors)s::text[], %(entries)s::text[],
-    %(uncounted)s::int[], %(agains)s::timestamptz[], %(afters)s::float8[]
-) AS held (id, lease, status, error, entry, uncounted, again, after_s)
+    %(uncounted)s::int[], %(agains)s::timestamptz[], %(afters)s::float8[], %(results)s::text[]
+) AS held (id, lease, status, error, entry, uncounted, again, after_s, result)
 WHERE task.id = held.id AND task.lease_id = held.lease
 RETURNING held.lease;
 
 
 -- name: rescue
--- Tasks whose holder let its lease end: pending again, or failed when they have taken too many with them.
+-- Tasks whose holder let its lease end: pending again, or failed when they have taken too many with them. An http task loses no attempt
+-- by that, as what it asks for can not have ended its executor; but one whose executors were lost so many times in a row has failed.
 WITH lost AS MATERIALIZED (
     SELECT id FROM tasks
     WHERE status = 'running' AND leased_until < coalesce(%(now)s::timestamptz, statement_timestamp())
@@ -535,22 +538,29 @@ WITH lost AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 )
 UPDATE tasks AS task
-SET status = CASE WHEN task.attempts < allowed.attempts THEN 'pending' ELSE 'failed' END,
+SET status = CASE WHEN allowed.again THEN 'pending' ELSE 'failed' END,
+    attempts = task.attempts - CASE WHEN task.kind = 'http' AND allowed.again THEN 1 ELSE 0 END,
     error = reason.text,
     errors = coalesce(task.errors, '[]') || jsonb_build_object(
         'attempt', task.attempts, 'at', coalesce(%(now)s::timestamptz, statement_timestamp()),
         'error', reason.text, 'reason', 'lost', 'by', task.leased_by
     ),
-    completed_at = CASE WHEN task.attempts < allowed.attempts THEN NULL
-        ELSE coalesce(%(now)s::timestamptz, statement_timestamp()) END,
+    completed_at = CASE WHEN allowed.again THEN NULL ELSE coalesce(%(now)s::timestamptz, statement_timestamp()) END,
     updated_at = coalesce(%(now)s::timestamptz, statement_timestamp()),
     lease_id = NULL, leased_until = NULL
 FROM lost, LATERAL (
-    SELECT coalesce(
-        self.max_attempts,
-        (SELECT max_attempts FROM task_queues AS rules WHERE rules.queue = self.queue),
-        %(max_attempts)s::int
-    ) AS attempts, self.leased_by
+    SELECT self.leased_by, CASE
+        WHEN self.kind = 'http' THEN %(max_attempts)s::int > 1 + (
+            SELECT count(*)
+            FROM jsonb_array_elements(CASE jsonb_typeof(self.errors) WHEN 'array' THEN self.errors END) AS before
+            WHERE before @> jsonb_build_object('reason', 'lost', 'attempt', self.attempts)
+        )
+        ELSE self.attempts < coalesce(
+            self.max_attempts,
+            (SELECT max_attempts FROM task_queues AS rules WHERE rules.queue = self.queue),
+            %(max_attempts)s::int
+        )
+    END AS again
     FROM tasks AS self WHERE self.id = lost.id
 ) AS allowed, LATERAL (
     SELECT 'its executor ' || coalesce(allowed.leased_by, '?') || ' was lost while it ran' AS text

@@ -170,6 +170,61 @@ async def test_one_attempt_that_is_said_is_one_even_for_a_lost_executor(
     assert rescued.status == "failed"
 
 
+async def test_an_http_task_loses_no_attempt_with_its_executor(
+    queue: Queue, clock: HandClock
+) -> None:
+    """Who may try once has tried when it was answered, and not when somebody else was ended meanwhile."""
+    added = await queue.add(None, kind="http", max_attempts=2)
+    for _ in range(2):
+        (task,) = await queue.claim(kind="http", lease_s=60)
+        assert task.attempts == 1
+        clock.advance(61)
+        (rescued,) = await queue.engine.rescue.rescue(10, clock.now())
+        assert rescued.status == "pending"
+    (task,) = await queue.claim(kind="http")
+    await queue.settle(task, Failed(error="no luck", retry_after_s=0))
+    for _ in range(3):
+        (task,) = await queue.claim(kind="http", lease_s=60)
+        assert task.attempts == 2
+        clock.advance(61)
+        await queue.engine.rescue.rescue(10, clock.now())
+
+    assert await queue.status(added) == "failed"
+    errors = (await queue.engine.get(added)).errors
+    assert [error.reason for error in errors] == ["lost", "lost", "exception", *["lost"] * 3]
+
+
+async def test_what_an_attempt_gave_is_kept_between_attempts(
+    queue: Queue, clock: HandClock
+) -> None:
+    """A failed attempt may have a result, which stays until the next one has one."""
+    added = await queue.add(max_attempts=3, retry=SURE)
+
+    async def kept() -> object:
+        result = (await queue.engine.get(added)).result
+        return None if result is None else msgspec.json.decode(result)
+
+    for outcome, expected in (
+        (Failed(error="no luck", result={"statusCode": 500}), {"statusCode": 500}),
+        (Failed(error="none"), {"statusCode": 500}),
+        (Failed(error="no luck", result={"statusCode": 404}), {"statusCode": 404}),
+    ):
+        (task,) = await queue.claim()
+        await queue.settle(task, outcome)
+        assert await kept() == expected
+        clock.advance(10)
+    assert await queue.status(added) == "failed"
+
+
+async def test_a_failures_result_that_can_not_be_kept_ends_its_task(queue: Queue) -> None:
+    added = await queue.add(max_attempts=3)
+    (task,) = await queue.claim()
+
+    assert await queue.settle(task, Failed(error="no luck", result="\0")) == ["failed"]
+
+    assert "zero character" in str((await queue.engine.get(added)).error)
+
+
 async def test_who_has_lost_its_lease_changes_nothing(queue: Queue, clock: HandClock) -> None:
     """The outcome is the one of the current holder, whatever the one before it says, and when."""
     added = await queue.add()
