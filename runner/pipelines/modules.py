@@ -15,6 +15,8 @@ STAGES: Final[Mapping[str, str]] = {
     "agg": "agg.Agg",
     "cast": "cast.Cast",
     "drop": "drop.Drop",
+    "file-in": "file_in.FileIn",
+    "file-out": "file_out.FileOut",
     "json-in": "json_in.JsonIn",
     "json-out": "json_out.JsonOut",
     "keep": "keep.Keep",
@@ -30,6 +32,8 @@ STAGES: Final[Mapping[str, str]] = {
     "stats": "stats.Stats",
     "rename": "rename.Rename",
     "sample": "sample.Sample",
+    "stdin": "stdin.Stdin",
+    "stdout": "stdout.Stdout",
     "yaml-in": "yaml_in.YamlIn",
     "yaml-out": "yaml_out.YamlOut",
 }
