@@ -15,13 +15,15 @@ _FLUSH_BYTES: Final = 64 << 10
 class Corked:
     """A transport that writes a moment later; whatever else it is asked, the real one answers."""
 
-    __slots__ = ("_call_soon", "_size", "_transport", "_waiting")
+    __slots__ = ("_call_soon", "_size", "_transport", "_waiting", "is_closing")
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
         self._call_soon = asyncio.get_running_loop().call_soon
         self._waiting: list[bytes] = []
         self._size = 0
+        # Asked several times for each request.
+        self.is_closing = transport.is_closing
 
     def write(self, data: bytes) -> None:
         if not self._waiting:

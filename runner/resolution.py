@@ -56,7 +56,7 @@ class DatabaseResolver:
         self._suffixes = tuple(f".{domain}" for domain in domains)
         self.on_change: list[Callable[[str], None]] = []
         """Called with each change, after what it makes untrue was forgotten."""
-        self._targets: Recall[Asked, UUID | Routes] = Recall(self._find_target, _MAX_TARGETS)
+        self._targets: Recall[Asked, str | Routes] = Recall(self._find_target, _MAX_TARGETS)
         self._paths: Recall[tuple[UUID, str], RouteRow] = Recall(self._find_route, _MAX_PATH_BYTES)
         self._deployments: Recall[str, Deployment] = Recall(self._find_worker, _MAX_CODE_BYTES)
         self._recalls = (self._targets, self._paths, self._deployments)
@@ -100,10 +100,7 @@ class DatabaseResolver:
         target = self._targets.known(asked)
         if target is None:
             target = await self._targets.get(asked)
-        if isinstance(target, UUID):
-            key = str(target)
-        else:
-            key = await self._route(target, request)
+        key = target if isinstance(target, str) else await self._route(target, request)
         return self._deployments.known(key) or await self._deployments.get(key)
 
     async def worker(self, worker_id: str) -> Deployment:
@@ -181,7 +178,7 @@ class DatabaseResolver:
 
     # --- what the database says -----------------------------------------------------------------------------------
 
-    async def _find_target(self, asked: Asked) -> Answer[UUID | Routes]:
+    async def _find_target(self, asked: Asked) -> Answer[str | Routes]:
         depends = [f"domain {asked.host}"] if asked.host else []
         depends += [f"name {asked.name}"] if asked.name else []
         row = await self._lookup.target(asked.host, asked.name)
@@ -194,7 +191,7 @@ class DatabaseResolver:
             return Answer(missing, depends)
         if row.project is None:
             assert row.worker is not None
-            return Answer(row.worker, [*depends, f"worker {row.worker}"])
+            return Answer(str(row.worker), [*depends, f"worker {row.worker}"])
         routes = Routes(row.project, await self._lookup.routes(row.project))
         return Answer(routes, [*depends, f"project {row.project}", f"worker {row.project}"])
 

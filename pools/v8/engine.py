@@ -43,6 +43,8 @@ FLAGS: Final = (
     "--no-sparkplug",
     # Compilation ends within the turn that asked for it, so that "nothing is pending" can be decided at once.
     "--no-wasm-async-compilation",
+    # Else V8 puts SharedArrayBuffer into every context, of which a clock could be built.
+    "--enable-sharedarraybuffer-per-context",
 )
 BAKED_IN: Final = (
     # Library features that the snapshot holds already, installed by pools.v8.blob.

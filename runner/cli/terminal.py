@@ -24,6 +24,8 @@ _OF_LEVEL: Final = {"ERROR": "red", "WARN": "yellow", "DEBUG": "grey", "TRACE": 
 _PIPE_BUF: Final = 4096
 _SURELY_WHOLE: Final = _PIPE_BUF // 4
 """Characters, whatever they are."""
+_SOON_S: Final = 0.005
+"""Nobody reads faster; a busy runner has a dozen lines by then, and a system call for each costs more than all the rest of it."""
 
 
 def _in_whole_lines(lines: Iterable[str]) -> Iterator[str]:
@@ -39,7 +41,7 @@ def _in_whole_lines(lines: Iterable[str]) -> Iterator[str]:
 
 
 class LineWriter:
-    """Writes lines to a terminal or a file; those of one iteration of the loop go together."""
+    """Writes lines to a terminal or a file; those of a moment go together."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -48,7 +50,7 @@ class LineWriter:
     def write(self, text: str) -> None:
         """Write a line, soon."""
         if not self._waiting:
-            asyncio.get_running_loop().call_soon(self.flush)
+            asyncio.get_running_loop().call_later(_SOON_S, self.flush)
         self._waiting.append(text)
 
     def flush(self) -> None:

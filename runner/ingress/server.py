@@ -21,13 +21,14 @@ from runner.errors import AddressError
 from runner.sockets.messages import MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Awaitable, Callable
 
     from runner.config import Address
 
 _MAX_HEADER_BYTES: Final = 64 << 10
 _HEADER_S: Final = 30.0
-_KEEP_ALIVE_S: Final = 75
+_KEEP_ALIVE_S: Final = 75.0
 _ARRIVAL_S: Final = 0.1
 _BACKLOG: Final = 2048
 
@@ -70,11 +71,12 @@ def bind(address: Address, *, shared: bool = False) -> socket.socket:
 
 
 class _Protocol(HttpToolsProtocol):
-    """Bounds the head of a request, in size and in time."""
+    """Bounds the head of a request, in size and in time, and how long a connection may be idle."""
 
     _head_bytes = 0
     head_since: float | None = None
     """Since when the head of a request is incomplete."""
+    _idle_since: float | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(cast("Any", Corked(transport)))
@@ -94,11 +96,25 @@ class _Protocol(HttpToolsProtocol):
             )
             self.transport.close()
 
-    def expire(self, oldest: float) -> None:
-        """Close the connection if the head it sends began before ``oldest``."""
-        answering = getattr(self.cycle, "response_complete", True) is False
-        if self.head_since is not None and self.head_since < oldest and not answering:
+    def expire(self, now: float) -> None:
+        """Close the connection if it has sent the head of a request, or nothing, for too long."""
+        if getattr(self.cycle, "response_complete", True) is False:
+            return
+        if self.head_since is not None:
+            late = self.head_since < now - _HEADER_S
+        else:
+            late = self._idle_since is not None and self._idle_since < now - _KEEP_ALIVE_S
+        if late:
             self.transport.close()
+
+    def on_response_complete(self) -> None:
+        if self.pipeline or self.transport.is_closing():
+            super().on_response_complete()
+            return
+        # As uvicorn does it, but for its timer: one for each request costs more than a look at all connections each second.
+        self.server_state.total_requests += 1
+        self.flow.resume_reading()
+        self._idle_since = self.loop.time()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -112,12 +128,18 @@ class _Protocol(HttpToolsProtocol):
 
 
 class HttpServer:
-    """Serves an ASGI application on a listening socket."""
+    """Serves an ASGI application on a listening socket, in the clear or with ``tls``."""
 
     def __init__(
-        self, app: Callable[..., Awaitable[None]], sock: socket.socket, *, websockets: bool = False
+        self,
+        app: Callable[..., Awaitable[None]],
+        sock: socket.socket,
+        *,
+        websockets: bool = False,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._sock = sock
+        self._tls = tls
         self._config = Config(
             app,
             http="httptools",
@@ -129,7 +151,6 @@ class HttpServer:
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            timeout_keep_alive=_KEEP_ALIVE_S,
         )
         self._state = ServerState()
         self._server: asyncio.Server | None = None
@@ -145,6 +166,7 @@ class HttpServer:
             lambda: _Protocol(self._config, self._state, {}, loop),
             sock=self._sock,
             backlog=_BACKLOG,
+            ssl=self._tls,
         )
 
     def stop_accepting(self) -> None:
@@ -176,6 +198,12 @@ class HttpServer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def sweep(self, now: float) -> None:
+        """Close the connections that have sent nothing, or no whole head of a request, for too long at ``now``, of the loop's clock."""
+        for connection in tuple(self._state.connections):
+            if isinstance(connection, _Protocol):
+                connection.expire(now)
+
     def _arriving(self) -> set[_Protocol]:
         """Return the connections on which the head of a request is to come."""
         return {
@@ -188,8 +216,5 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         # The protocol reads this list anew for each response.
         self._state.default_headers = [(b"date", formatdate(usegmt=True).encode())]
-        oldest = loop.time() - _HEADER_S
-        for connection in tuple(self._state.connections):
-            if isinstance(connection, _Protocol):
-                connection.expire(oldest)
+        self.sweep(loop.time())
         self._ticker = loop.call_later(1.0, self._tick)

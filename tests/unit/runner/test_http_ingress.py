@@ -73,6 +73,9 @@ class Answer:
         self.headers = dict(line.split(": ", 1) for line in lines)
 
 
+HEAD = b"GET / HTTP/1.1\r\nhost: hello.workers.test\r\n"
+
+
 class Site:
     """The ingress with a worker ``hello`` on the given lanes."""
 
@@ -171,7 +174,7 @@ async def test_connections_are_kept() -> None:
     async with site() as http:
         reader, writer = await http.open()
         for _ in range(3):
-            writer.write(b"GET / HTTP/1.1\r\nhost: hello.workers.test\r\n\r\n")
+            writer.write(HEAD + b"\r\n")
             head = await reader.readuntil(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 200")
             assert await reader.readexactly(5) == b"Hello"
@@ -487,3 +490,38 @@ def test_a_taken_port_says_which_and_what_to_do() -> None:
 def test_an_address_of_another_machine_is_refused() -> None:
     with pytest.raises(AddressError, match="give an address of this machine"):
         bind(Address("192.0.2.1", 0))
+
+
+async def test_an_idle_connection_is_closed_after_a_minute_and_a_quarter() -> None:
+    async with site() as http:
+        reader, writer = await http.open()
+        for _ in range(2):
+            writer.write(HEAD + b"\r\n")
+            assert (await reader.readuntil(b"Hello")).startswith(b"HTTP/1.1 200")
+            http.server.sweep(asyncio.get_running_loop().time() + 74)
+        http.server.sweep(asyncio.get_running_loop().time() + 76)
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_who_is_being_answered_is_not_idle() -> None:
+    async with site() as http:
+        http.lane.on_start = quiet
+        reader, writer = await http.open()
+        writer.write(HEAD + b"\r\n")
+        (start,) = await http.lane.wait_for(lambda: http.lane.got(Start))
+        http.server.sweep(asyncio.get_running_loop().time() + 1000)
+        http.lane.turn(start.execution, HELLO, outcome=OK)
+        assert (await reader.readuntil(b"Hello")).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_who_connects_and_says_nothing_is_cut_off() -> None:
+    async with site() as http:
+        reader, writer = await http.open()
+        rest = asyncio.create_task(reader.read())
+        while not rest.done():
+            http.server.sweep(asyncio.get_running_loop().time() + 31)
+            await asyncio.sleep(0)
+        assert await rest == b""
+        writer.close()

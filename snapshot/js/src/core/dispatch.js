@@ -43,8 +43,6 @@ export function dispatch(code, ...rest) {
 }
 
 function init(rest) {
-  // A clock could be built from it, and V8 puts it into every context: see globals.js.
-  delete globalThis.SharedArrayBuffer;
   // Whatever the isolate has run before, and however that ended.
   core.natives.setFrame(undefined);
   begin(rest[0], rest[1], rest[2], rest[3], dateNow());

@@ -120,7 +120,3 @@ defineLazy('console', 'console', false);
 defineLazy('crypto', 'crypto', true);
 defineLazy('environment', 'env', false);
 defineLazy('performance', 'performance', true);
-
-// V8 adds it to every context that is made from a snapshot, without a look at whether it is there: contexts would have
-// it twice, and keep one when it is deleted.
-delete globalThis.SharedArrayBuffer;
