@@ -20,11 +20,12 @@ from runner.world import World
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
     from typing import Self
 
     from runner.api.listener import ControlListener
     from runner.background import Background
+    from runner.backup.child import Made
     from runner.calls import Calls
     from runner.config import Settings
     from runner.exchange import Resolver
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
     from runner.store.pool import Pool
     from runner.store.session import Store
     from runner.tasks.engine import TaskEngine
+    from runner.tasks.executor import Executor
+    from runner.tasks_server.listener import TasksListener
+    from runner.tasks_server.server import TasksServer
     from runner.telemetry.observer import Observer
     from runner.telemetry.service import Telemetry
     from runner.trial import Trial
@@ -276,14 +280,16 @@ def make_api(
 
 
 @asynccontextmanager
-async def open_tasks(url: str, bus: Bus) -> AsyncIterator[TaskEngine]:
+async def open_tasks(settings: Settings, bus: Bus) -> AsyncIterator[TaskEngine]:
     """Open the durable queue; what happens to its tasks in this process is told on the bus."""
     import asyncio
 
     from runner.tasks.engine import open_engine
     from runner.tasks.publisher import TaskEventPublisher
 
-    async with open_engine(url) as engine:
+    async with open_engine(
+        settings.database_url, most_pending=settings.max_pending_tasks
+    ) as engine:
         publisher = TaskEventPublisher(bus, engine.events)
         telling = asyncio.get_running_loop().create_task(publisher.run(), name="tasks: events")
         try:
@@ -293,8 +299,15 @@ async def open_tasks(url: str, bus: Bus) -> AsyncIterator[TaskEngine]:
             await asyncio.wait([telling])
 
 
-def make_tasks_api(control: ControlListener, store: Store, engine: TaskEngine, bus: Bus) -> None:
-    """Serve the API for the durable queue."""
+def make_tasks_api(
+    control: ControlListener,
+    store: Store,
+    engine: TaskEngine,
+    bus: Bus,
+    executors: Callable[[], Sequence[Executor]],
+) -> None:
+    """Serve the API for the durable queue, and what this process's executors of it say."""
+    from runner.api.executors import ExecutorsApi
     from runner.api.scope import Scope
     from runner.api.task_feed import TaskFeedApi
     from runner.api.task_rules import QueuesApi, TaskSchedulesApi, TenantQueuesApi
@@ -309,7 +322,74 @@ def make_tasks_api(control: ControlListener, store: Store, engine: TaskEngine, b
         *TaskSchedulesApi(scope, engine).endpoints(),
         *TasksApi(scope, engine).endpoints(),
         *AllTasksApi(engine).endpoints(),
+        *ExecutorsApi(executors).endpoints(),
     ])  # fmt: skip
+
+
+@asynccontextmanager
+async def open_backups(settings: Settings, telemetry: Telemetry) -> AsyncIterator[None]:
+    """Have backups made as ``BACKUP_CRON`` says; nothing without it.
+
+    Raises
+    ------
+    ConfigError
+        The place of backups lacks something.
+
+    """
+    if not settings.backup_cron:
+        yield
+        return
+    import os
+    import socket
+
+    from runner.backup.child import Job
+    from runner.backup.ledger import BackupLedger
+    from runner.backup.places import place_settings
+    from runner.backup.process import make_in_process
+    from runner.backup.schedule import BackupSchedule
+    from runner.schedules.clock import SystemClock
+    from runner.schedules.cron import parse_cron
+
+    url, place, keep = settings.database_url, place_settings(settings), settings.backup_keep
+
+    def make(name: str) -> Awaitable[Made]:
+        return make_in_process(Job(database_url=url, place=place, name=name, keep=keep))
+
+    cron = parse_cron(settings.backup_cron, settings.backup_timezone)
+    async with BackupLedger(url, f"{socket.gethostname()}:{os.getpid()}") as ledger:
+        schedule = BackupSchedule(ledger, cron, make, SystemClock())
+        telemetry.watch(schedule)
+        schedule.start()
+        try:
+            yield
+        finally:
+            await schedule.stop()
+
+
+def make_tasks_server(settings: Settings, engine: TaskEngine) -> TasksServer:
+    """Return the tasks server, to be opened; what it does to tasks is told as by the queue."""
+    from runner.tasks_server.owner_routes import RegistrationRule
+    from runner.tasks_server.rate_limit import RateLimit
+    from runner.tasks_server.server import ServerOptions, TasksServer
+
+    options = ServerOptions(
+        settings.database_url,
+        settings.secrets_keys,
+        RateLimit(settings.tasks_rate_requests, settings.tasks_rate_window_ms),
+        RegistrationRule.of(settings.tasks_registration_token),
+        settings.tasks_certificates_folder,
+    )
+    return TasksServer(options, engine.events)
+
+
+def make_tasks_listener(
+    settings: Settings, server: TasksServer, sock: socket.socket
+) -> TasksListener:
+    """Return the tasks server's own listener, to be started."""
+    from runner.tasks_server.listener import TasksListener, open_tls
+
+    app = server.application(settings.trusted_proxies)
+    return TasksListener(app, sock, open_tls(settings))
 
 
 def make_logs_api(control: ControlListener, store: Store, background: Background) -> None:

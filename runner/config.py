@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MIB: Final = 1 << 20
+_LONGEST_NAME: Final = 100
 
 
 class Address(NamedTuple):
@@ -111,6 +112,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Tasks at once, of one executor."""
     job_timeout_ms: int = 300_000
     """Of tasks that say nothing, nor their queues or handlers."""
+    job_worker_id: str = ""
+    """The executor's name; empty: made of host, process and chance."""
+    job_task_types: tuple[str, ...] = ()
+    """Globs of the tasks that are executed; none: all, and tasks without a type."""
+    job_poll_ms: int = 1000
+    job_lease_ms: int = 6000
+    job_rescue_ms: int = 1000
+    max_pending_tasks: int = 1_000_000
+    """Of one tenant; 0: any number."""
     task_table: str = "ow_tasks"
     """Of ``db-listen``."""
     backup_method: Method = "LOCAL"
@@ -219,6 +229,21 @@ def _networks(text: str) -> tuple[str, ...]:
     return parts
 
 
+def _globs(text: str) -> tuple[str, ...]:
+    parts = tuple(part.strip() for part in text.split(",") if part.strip())
+    if not parts or any(len(part) > _LONGEST_NAME or not part.isprintable() for part in parts):
+        raise ValueError(
+            f"a comma list of types with * and ? (email:*,report:*) is allowed, each up to {_LONGEST_NAME} characters"
+        )
+    return parts
+
+
+def _executor_name(text: str) -> str:
+    if len(text) > _LONGEST_NAME or not text.isprintable():
+        raise ValueError(f"a name of up to {_LONGEST_NAME} printable characters is allowed")
+    return text
+
+
 def _op_limit(text: str) -> OpLimit:
     total, slash, at_once = text.partition("/")
     if not (total.isdigit() and (at_once.isdigit() or not slash)):
@@ -272,6 +297,12 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("SECRETS_KEY", "secrets_keys", parse_secrets_key),
     ("JOB_CONCURRENCY", "job_concurrency", _whole(0, 10_000)),
     ("JOB_TIMEOUT", "job_timeout_ms", _whole(1, (1 << 31) - 1)),
+    ("JOB_WORKER_ID", "job_worker_id", _executor_name),
+    ("JOB_TASK_TYPES", "job_task_types", _globs),
+    ("JOB_POLL_INTERVAL", "job_poll_ms", _whole(10, 3_600_000)),
+    ("JOB_LOCK_DURATION", "job_lease_ms", _whole(1000, 3_600_000)),
+    ("JOB_STALE_CHECK_INTERVAL", "job_rescue_ms", _whole(100, 3_600_000)),
+    ("MAX_PENDING_TASKS_PER_TENANT", "max_pending_tasks", _whole(0, (1 << 31) - 1)),
     ("TASK_TABLE", "task_table", _text),
     *BACKUP_TABLE,
     ("BACKUP_FOLDER", "backup_folder", Path),

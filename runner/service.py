@@ -21,7 +21,10 @@ from runner.app import (
     make_logs_api,
     make_metrics,
     make_tasks_api,
+    make_tasks_listener,
+    make_tasks_server,
     make_telemetry,
+    open_backups,
     open_tasks,
     serve_nats,
 )
@@ -36,6 +39,7 @@ from runner.store.lookup import Lookup
 from runner.store.pool import describe, open_pool
 from runner.store.secrets import SecretBox
 from runner.store.session import Store
+from runner.tasks_server.front import TasksFront
 from runner.trial import Trial
 
 if TYPE_CHECKING:
@@ -51,6 +55,7 @@ if TYPE_CHECKING:
     from runner.nats.fetch import NatsIngress
     from runner.store.pool import Pool
     from runner.tasks.engine import TaskEngine
+    from runner.tasks_server.listener import TasksListener
 
 _log = logging.getLogger(__name__)
 _GC_THRESHOLD: Final = 20_000
@@ -62,6 +67,8 @@ class Sockets(NamedTuple):
 
     http: socket.socket
     control: socket.socket
+    tasks: socket.socket | None = None
+    """Of the tasks server, if it is to listen for itself."""
 
 
 class Backing(Protocol):
@@ -99,14 +106,19 @@ class Service:
         signals: Signals,
         *,
         token: str,
+        supervised: bool = False,
     ) -> None:
+        """``supervised``: what comes to the control listener, others have passed on."""
         self.settings = settings
         self._journal = JournalFan(journal)
         self._sockets = sockets
         self._backing = backing
         self._signals = signals
-        self.control = ControlListener(sockets.control, token)
+        self._supervised = supervised
+        self._tasks_front = TasksFront()
+        self.control = ControlListener(sockets.control, token, self._tasks_front.in_front_of)
         self.telemetry = make_telemetry(settings)
+        self._tasks_listener: TasksListener | None = None
         self._stack = AsyncExitStack()
 
     async def open(self) -> None:
@@ -132,9 +144,7 @@ class Service:
             self.bus = await stack.enter_async_context(
                 open_bus(self.settings.nats_servers, self.settings.nats_credentials)
             )
-            self.tasks = await stack.enter_async_context(
-                open_tasks(self.settings.database_url, self.bus)
-            )
+            self.tasks = await stack.enter_async_context(open_tasks(self.settings, self.bus))
             self.runner.world.tasks = self.tasks
             make_metrics(self.control, self.telemetry, self.runner, self.pool, self.bus)
             make_api(self.control, self.runner, self.store, self.pool, self.settings, self.trial)
@@ -144,8 +154,21 @@ class Service:
             self.task_runs = TaskRuns(self.settings, self.calls.serving, self.tasks)
             stack.push_async_callback(self.task_runs.close)
             make_logs_api(self.control, self.store, self.background)
-            make_tasks_api(self.control, self.store, self.tasks, self.bus)
+            make_tasks_api(
+                self.control, self.store, self.tasks, self.bus, lambda: [self.task_runs.executor]
+            )
+            await self._open_tasks_server(stack)
             self._stack = stack.pop_all()
+
+    async def _open_tasks_server(self, stack: AsyncExitStack) -> None:
+        server = await stack.enter_async_context(make_tasks_server(self.settings, self.tasks))
+        proxies = self.settings.trusted_proxies
+        self._tasks_front.server = server.application(
+            (*proxies, "loopback") if self._supervised else proxies
+        )
+        if self._sockets.tasks is not None:
+            self._tasks_listener = make_tasks_listener(self.settings, server, self._sockets.tasks)
+            stack.push_async_callback(self._tasks_listener.close)
 
     async def accept(self, front: FrontPage) -> None:
         """Open the doors: HTTP, NATS, then say that it serves. ``front`` answers what addresses no worker."""
@@ -157,6 +180,9 @@ class Service:
         self.requests = await self._stack.enter_async_context(serve_nats(self.bus, self.calls))
         await self.background.accept()
         await self.task_runs.accept()
+        if self._tasks_listener is not None:
+            await self._tasks_listener.start()
+        await self._stack.enter_async_context(open_backups(self.settings, self.telemetry))
         checks = health_checks(self.pool, self.bus)
         make_control(self.control, self.runner, self._signals, checks)
         # What was made so far stays, and a request leaves no cycles: collecting garbage may be rare.
@@ -172,6 +198,8 @@ class Service:
         self.task_runs.stop_accepting()
         self.runner.admission.draining = True
         self.http.stop_accepting()
+        if self._tasks_listener is not None:
+            self._tasks_listener.stop_accepting()
         if running := supervisor.executions():
             _log.warning("draining %d executions", len(running))
         await drain(supervisor.executions, timeout_ms)
@@ -179,6 +207,8 @@ class Service:
         await self.requests.finish(timeout_ms / 1000)
         await self.background.finish(timeout_ms / 1000)
         await self.task_runs.finish()
+        if self._tasks_listener is not None:
+            await self._tasks_listener.finish()
 
     async def close(self) -> None:
         await self._stack.aclose()

@@ -27,6 +27,7 @@ from runner.errors import (
     RunnerError,
     TenantLimitError,
 )
+from runner.tasks.errors import TasksLimitError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -169,6 +170,9 @@ def _as_api_error(error: Exception) -> ApiError:
             return ApiError(404, str(error))
         case TenantLimitError():
             advice = "remove one, or raise the limit: PATCH /v1/tenants/NAME"
+            return ApiError(409, str(error), reason="limit", advice=advice)
+        case TasksLimitError():
+            advice = "wait until some have run, or raise MAX_PENDING_TASKS_PER_TENANT"
             return ApiError(409, str(error), reason="limit", advice=advice)
         case ConflictError():
             return conflict(str(error))

@@ -111,13 +111,19 @@ async def _of_a_table(
     """Take tasks from a table that somebody made."""
     import asyncio
 
+    from runner.executor.errors import TaskTableError
     from runner.executor.table_executor import TableExecutor
     from runner.executor.table_hints import TableHints
     from runner.executor.table_rows import TableRows
 
     url = settings.database_url
-    executor = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(3)}"
-    async with TableRows(url, table, executor) as rows:
+    if settings.job_task_types and "type" not in table.columns:
+        raise TaskTableError(
+            table.shown, "JOB_TASK_TYPES says which types to take, and it has no column type"
+        )
+    made_up = f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(3)}"
+    executor = settings.job_worker_id or made_up
+    async with TableRows(url, table, executor, settings.job_task_types) as rows:
         executing = TableExecutor(rows, programs, timeout_ms=timeout_ms, concurrency=concurrency)
         hints = TableHints(url, table.channels, executing.wake)
         hearing = asyncio.get_running_loop().create_task(hints.run(), name="tasks: hints")
@@ -134,18 +140,21 @@ async def _of_the_queue(
     settings: Settings, table: TaskTable, programs: Programs, timeout_ms: int, concurrency: int
 ) -> AsyncIterator[_Executing]:
     """Take scripts from the durable queue, with all that it has: rules, leases, retries, schedules."""
+    from runner.executor.options import executor_options
     from runner.executor.queue_executor import QueueExecutor
     from runner.executor.script_tasks import ScriptTasks
     from runner.tasks.duties import Duties
     from runner.tasks.engine import open_engine
-    from runner.tasks.executor import Executor, ExecutorOptions
+    from runner.tasks.executor import Executor
     from runner.tasks.wakes import TaskWakes
 
     url = settings.database_url
     async with open_engine(url) as engine, TaskWakes(url) as wakes:
-        options = ExecutorOptions(kinds=("script",), concurrency=concurrency, timeout_ms=timeout_ms)
+        options = executor_options(
+            settings, "script", concurrency=concurrency, timeout_ms=timeout_ms
+        )
         executor = Executor(engine, wakes, ScriptTasks(programs, timeout_ms), options)
-        duties = Duties(engine, wakes)
+        duties = Duties(engine, wakes, rescue_every_s=settings.job_rescue_ms / 1000)
         duties.start()
         executor.start()
         try:

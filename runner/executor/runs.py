@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
+from runner.executor.options import executor_options
 from runner.executor.worker_tasks import WorkerTasks
 from runner.tasks.duties import Duties
-from runner.tasks.executor import Executor, ExecutorOptions
+from runner.tasks.executor import Executor
 from runner.tasks.wakes import TaskWakes
 
 if TYPE_CHECKING:
@@ -28,9 +29,10 @@ class TaskRuns:
     def __init__(self, settings: Settings, serving: Serving, engine: TaskEngine) -> None:
         self._settings = settings
         self._wakes = TaskWakes(settings.database_url)
-        self._duties = Duties(engine, self._wakes)
-        options = ExecutorOptions(
-            kinds=("worker",),
+        self._duties = Duties(engine, self._wakes, rescue_every_s=settings.job_rescue_ms / 1000)
+        options = executor_options(
+            settings,
+            "worker",
             concurrency=settings.job_concurrency,
             timeout_ms=settings.job_timeout_ms,
         )

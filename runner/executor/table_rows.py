@@ -14,6 +14,7 @@ from runner.errors import DatabaseUnavailableError
 from runner.executor.table_statements import statements_for
 from runner.store.dedicated import DedicatedConnection
 from runner.store.pool import describe
+from runner.tasks.globs import like_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,10 +57,16 @@ class Finish(NamedTuple):
 
 
 class TableRows:
-    """``async with`` closes its connections. Every method raises ``DatabaseUnavailableError`` when the database is away."""
+    """``async with`` closes its connections. Every method raises ``DatabaseUnavailableError`` when the database is away.
 
-    def __init__(self, url: str, table: TaskTable, executor: str) -> None:
+    ``types``: globs of the tasks that are taken, of a table that has types; none: all.
+    """
+
+    def __init__(
+        self, url: str, table: TaskTable, executor: str, types: Sequence[str] = ()
+    ) -> None:
         self.table = table
+        self._types = like_patterns(types)
         self._statements = statements_for(table)
         self._executor = executor
         self._place = describe(url)
@@ -77,7 +84,12 @@ class TableRows:
     async def claim(self, most: int) -> list[Row]:
         """Take up to ``most`` tasks that are due, the oldest first."""
         rows = await self._ask(
-            self._claiming, "rows_claim", most=most, lease_s=LEASE_S, executor=self._executor
+            self._claiming,
+            "rows_claim",
+            most=most,
+            lease_s=LEASE_S,
+            executor=self._executor,
+            types=self._types,
         )
         return [Row(*row) for row in rows]
 

@@ -36,6 +36,8 @@ def statements_for(table: TaskTable) -> Mapping[str, bytes]:
     if has("kind"):
         due += " AND kind = 'script'"
         ours += " AND kind = 'script'"
+    if has("type"):
+        due += " AND (%(types)s::text[] IS NULL OR type LIKE ANY (%(types)s::text[]))"
     if has("scheduled_at"):
         due += " AND (scheduled_at IS NULL OR scheduled_at <= clock_timestamp())"
         order = f"scheduled_at, {order}"

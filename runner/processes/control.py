@@ -21,7 +21,7 @@ from runner.processes.exposition import merge
 from runner.telemetry.exposition import CONTENT_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from typing import Self
 
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _WITHIN_S: Final = 2.0
 _LOOK_EVERY_S: Final = 1.0
+_PASSED_ON: Final = frozenset({"/openapi.json", "/status"})
 _HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "te", "transfer-encoding", "upgrade"})
 
 
@@ -113,6 +114,7 @@ class ProcessesControl:
             Endpoint("GET", "/admin/tasks", self.tasks),
             Endpoint("GET", "/admin/stats", self.stats),
             Endpoint("GET", "/admin/pool", self.pool),
+            Endpoint("GET", "/admin/executors", self.executors),
             Endpoint("POST", "/admin/drain", self.drain, status=202),
         ]
 
@@ -141,6 +143,10 @@ class ProcessesControl:
     async def pool(self) -> Raw:
         """Tell how the pools of isolates do, by process."""
         return await self._by_process("/admin/pool")
+
+    async def executors(self) -> Raw:
+        """Tell what the executors of tasks have done, and do now, by process."""
+        return await self._by_process("/admin/executors")
 
     async def drain(self) -> Draining:
         """Take nothing new, let what runs finish, then end all processes, as SIGTERM does."""
@@ -176,7 +182,7 @@ class ProcessesControl:
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             path = scope.get("path", "")
-            if path.startswith("/v1/") or path == "/openapi.json":
+            if path.startswith("/v1/") or path in _PASSED_ON:
                 answer = await self._pass_on(Request(scope, receive))
                 await answer(scope, receive, send)
             else:
@@ -195,6 +201,8 @@ class ProcessesControl:
         )
         # Not with our own token.
         headers = [("authorization", ""), *_end_to_end(request.headers.items())]
+        if request.client is not None:
+            headers += _with_client(request.headers, request.client.host)
         has_body = {"content-length", "transfer-encoding"} & set(request.headers)
         sent = self._client.build_request(
             request.method,
@@ -222,6 +230,17 @@ async def _chunks(answer: httpx.Response) -> AsyncIterator[bytes]:
         return
     finally:
         await answer.aclose()
+
+
+def _with_client(headers: Mapping[str, str], client: str) -> list[tuple[str, str]]:
+    """Return what tells whom a request came over, with the last one at the end."""
+    before = headers.get("x-forwarded-for", "")
+    told = [("x-forwarded-for", f"{before}, {client}" if before else client)]
+    if standard := headers.get("forwarded", ""):
+        # Whoever reads this one reads no other.
+        node = f'"[{client}]"' if ":" in client else client
+        told.append(("forwarded", f"{standard}, for={node}"))
+    return told
 
 
 def _end_to_end(headers: Any) -> list[tuple[str, str]]:

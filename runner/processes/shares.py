@@ -28,6 +28,8 @@ def share_of(settings: Settings, number: int) -> dict[str, str]:
         "ISOLATE_HOSTS": part(settings.hosts),
         "MAX_QUEUED_WORKERS": part(settings.max_queued),
     }
+    if settings.job_worker_id:
+        shares["JOB_WORKER_ID"] = f"{settings.job_worker_id}-{number}"
     if settings.mode is Mode.POOLED:
         shares["ISOLATE_POOL_SIZE"] = part(settings.isolate_pool_size)
     return shares

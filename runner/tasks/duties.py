@@ -47,10 +47,13 @@ class Rescuer(Duty):
 
     name = "rescuer"
 
-    def __init__(self, engine: TaskEngine, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self, engine: TaskEngine, *, patience_s: float = PATIENCE_S, every_s: float = RESCUE_EVERY_S
+    ) -> None:
         super().__init__(engine.clock)
         self._engine = engine
         self._patience_s = patience_s
+        self._every_s = every_s
         self._sound_since = self.clock.now()
         self.rescued = 0
 
@@ -59,14 +62,14 @@ class Rescuer(Duty):
         if left_s > 0:
             # Whether the database is away is to be known.
             await self._ask()
-            return min(left_s, RESCUE_EVERY_S)
+            return min(left_s, RESCUE_EVERY_S, self._every_s)
         while True:
             some = await self._rescue()
             for one in some:
                 self._tell(one)
             self.rescued += len(some)
             if len(some) < _BATCH:
-                return spread(RESCUE_EVERY_S)
+                return spread(self._every_s)
 
     async def _ask(self) -> None:
         try:
@@ -196,10 +199,15 @@ class Duties:
     """All of them, with one start and one stop."""
 
     def __init__(
-        self, engine: TaskEngine, wakes: TaskWakes, retention: Retention | None = None
+        self,
+        engine: TaskEngine,
+        wakes: TaskWakes,
+        retention: Retention | None = None,
+        *,
+        rescue_every_s: float = RESCUE_EVERY_S,
     ) -> None:
         self._duties: list[Duty] = [
-            Rescuer(engine),
+            Rescuer(engine, every_s=rescue_every_s),
             Cleaner(engine, retention or Retention()),
             ScheduleFiring(engine, wakes),
             Sweeper(engine),

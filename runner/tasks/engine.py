@@ -29,6 +29,7 @@ from runner.schedules.clock import SystemClock
 from runner.tasks.enqueuing import Enqueuer
 from runner.tasks.events import TaskEvent, TaskEvents
 from runner.tasks.lines import Lines
+from runner.tasks.room import PendingRoom
 from runner.tasks.rules import Rules
 from runner.tasks.schedules import TaskSchedules
 from runner.tasks.settlements import Rescue, Settlements
@@ -49,7 +50,10 @@ _LONGEST_LOOK_S: Final = 0.5
 
 
 class TaskEngine:
-    """See the module. ``clock``: None counts by the database's clock, which all executors share."""
+    """See the module. ``clock``: None counts by the database's clock, which all executors share.
+
+    ``most_pending`` tasks of one tenant may wait; 0: any number.
+    """
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class TaskEngine:
         clock: Clock | None = None,
         *,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
+        most_pending: int = 0,
     ) -> None:
         self.url = url
         self.lines = lines
@@ -65,10 +70,11 @@ class TaskEngine:
         self._counts = clock is not None
         self.events = TaskEvents()
         self.rules = Rules(lines)
-        self.schedules = TaskSchedules(lines, max_payload_bytes)
+        room = PendingRoom(lines, most_pending)
+        self.schedules = TaskSchedules(lines, max_payload_bytes, room)
         self.settlements = Settlements(lines, max_result_bytes=max_payload_bytes)
         self.rescue = Rescue(lines)
-        self._enqueuer = Enqueuer(lines, self.events, max_payload_bytes)
+        self._enqueuer = Enqueuer(lines, self.events, max_payload_bytes, room)
         self._table = TaskTable(lines)
 
     def now(self) -> datetime | None:
@@ -82,6 +88,8 @@ class TaskEngine:
         ------
         TaskRefusedError
             It can not be; ``PayloadTooLargeError`` if that is why.
+        TasksLimitError
+            As many of its tenant's tasks wait as may.
 
         """
         return (await self._enqueuer.enqueue([task], self.now()))[0]
@@ -223,8 +231,8 @@ class TaskEngine:
 
 @asynccontextmanager
 async def open_engine(
-    url: str, clock: Clock | None = None, *, most_lines: int = 6
+    url: str, clock: Clock | None = None, *, most_lines: int = 6, most_pending: int = 0
 ) -> AsyncIterator[TaskEngine]:
     """Open an engine; its connections are made when they are needed. ``clock`` is for tests."""
     async with Lines(url, most=most_lines) as lines:
-        yield TaskEngine(url, lines, clock)
+        yield TaskEngine(url, lines, clock, most_pending=most_pending)

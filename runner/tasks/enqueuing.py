@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from runner.tasks.events import TaskEvents
     from runner.tasks.lines import Line, Lines
+    from runner.tasks.room import PendingRoom
     from runner.tasks.task import NewTask
 
 _COPY_FROM: Final = 64
@@ -62,8 +63,11 @@ class TaskIds:
 class Enqueuer:
     """Puts tasks into the table. ``max_payload_bytes``: as JSON."""
 
-    def __init__(self, lines: Lines, events: TaskEvents, max_payload_bytes: int) -> None:
+    def __init__(
+        self, lines: Lines, events: TaskEvents, max_payload_bytes: int, room: PendingRoom
+    ) -> None:
         self._lines = lines
+        self._room = room
         self._events = events
         self._max_payload = max_payload_bytes
         self._ids = TaskIds()
@@ -75,11 +79,14 @@ class Enqueuer:
         ------
         TaskRefusedError
             One of them can not be; nothing was enqueued.
+        TasksLimitError
+            So many of a tenant may not wait; nothing was enqueued.
         DatabaseUnavailableError
             The database is away; whether they were enqueued is not known.
 
         """
         rows = [self._row(task) for task in tasks]
+        await self._room.take(task.tenant for task in tasks)
         if len(tasks) >= _COPY_FROM and all(task.key is None for task in tasks):
             async with self._lines.lend() as line:
                 await _copy(line, rows, tasks, now)

@@ -40,6 +40,14 @@ class TaskStateError(ConflictError):
         )
 
 
+class TasksLimitError(ConflictError):
+    """As many tasks of a tenant wait as may."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"{limit} tasks of this tenant wait already, more are not taken")
+
+
 class ScheduleExistsError(ConflictError):
     """The tenant has a schedule of that name already."""
 

@@ -27,6 +27,7 @@ import os
 import secrets
 import socket
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -94,7 +95,7 @@ class Executor(Duty):
         self._engine = engine
         self._wakes = wakes
         self._execute = execute
-        self._options = options
+        self.options = options
         self.name = (
             options.name or f"{socket.gethostname()[:64]}-{os.getpid()}-{secrets.token_hex(3)}"
         )
@@ -117,8 +118,15 @@ class Executor(Duty):
         self._due_in_s: float | None = None
         self.claimed = 0
         """Attempts that were begun."""
+        self.started_at: datetime | None = None
+
+    @property
+    def taking(self) -> bool:
+        """It takes tasks: it was started, and is not about to stop."""
+        return self._task is not None and not self.hand.stopping.is_set()
 
     def start(self) -> None:
+        self.started_at = datetime.now(UTC)
         self._writing = asyncio.get_running_loop().create_task(
             self.writer.run(), name=f"tasks: {self.name} writes"
         )
@@ -169,8 +177,8 @@ class Executor(Duty):
         free = self._free()
         if free <= 0:
             self.writer.left_behind(self.writer.take_riders())
-            return self._options.poll_s
-        asked = min(free, self._options.batch)
+            return self.options.poll_s
+        asked = min(free, self.options.batch)
         claimed = 0
         by_rules = self._ruled and self._ruled_due and not self._typed
         if by_rules:
@@ -215,11 +223,11 @@ class Executor(Duty):
 
     def _free(self) -> int:
         """Outcomes that wait do not stand in the way, unless there are many."""
-        places = self._options.concurrency - len(self.hand.running)
-        return places - max(0, self.writer.waiting - self._options.concurrency)
+        places = self.options.concurrency - len(self.hand.running)
+        return places - max(0, self.writer.waiting - self.options.concurrency)
 
     def _idle_s(self) -> float:
-        pause_s = spread(self._options.poll_s)
+        pause_s = spread(self.options.poll_s)
         if self._ruled:
             self._ruled_due = True
             pause_s = min(pause_s, _RULED_EVERY_S)
@@ -233,7 +241,7 @@ class Executor(Duty):
         for task in tasks:
             lease = Lease(task, self.hand, ruled=ruled)
             lease.started = loop.time()
-            timeout_ms = task.timeout_ms or self._options.timeout_ms
+            timeout_ms = task.timeout_ms or self.options.timeout_ms
             lease.timer = loop.call_later(timeout_ms / 1000, lease.end, "timeout")
             self.hand.running[task.lease_id] = lease
             lease.job = loop.create_task(self._see_to(lease))
@@ -278,7 +286,7 @@ class Executor(Duty):
                 return Failed(error="its execution was cut off", reason="executor")
 
     def _timed_out(self, lease: Lease) -> Failed:
-        timeout_ms = lease.task.timeout_ms or self._options.timeout_ms
+        timeout_ms = lease.task.timeout_ms or self.options.timeout_ms
         return Failed(error=f"Task timeout after {timeout_ms}ms", reason="timeout")
 
     # --- what is heard --------------------------------------------------------------------------------------------

@@ -97,14 +97,6 @@ class Rules:
         async with self._lines.lend() as line:
             await line.run("set_tenant_rules", **msgspec.structs.asdict(rules))
 
-    async def pause_tenant(self, tenant: UUID) -> None:
-        async with self._lines.lend() as line:
-            await line.run("pause_tenant", tenant=tenant, paused=True)
-
-    async def resume_tenant(self, tenant: UUID) -> None:
-        async with self._lines.lend() as line:
-            await line.run("pause_tenant", tenant=tenant, paused=False)
-
     async def _pause_queue(self, queue: str, *, paused: bool) -> None:
         _check(QueueRules(queue=queue))
         async with self._lines.lend() as line:

@@ -5,6 +5,7 @@ Expressions are those of ``runner.schedules.cron``: seconds first where there ar
 
 from __future__ import annotations
 
+import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
@@ -15,13 +16,15 @@ from runner.errors import CronError, NotFoundError
 from runner.schedules.cron import parse_cron
 from runner.tasks.encoding import encode_json
 from runner.tasks.enqueuing import TaskIds, check_task
-from runner.tasks.errors import ScheduleExistsError, TaskRefusedError
+from runner.tasks.errors import ScheduleExistsError, TaskRefusedError, TasksLimitError
 
 if TYPE_CHECKING:
     from runner.schedules.cron import Cron
     from runner.tasks.lines import Line, Lines
+    from runner.tasks.room import PendingRoom
     from runner.tasks.task import Kind, NewTask
 
+_log = logging.getLogger(__name__)
 Missed: TypeAlias = Literal["skip", "once", "all"]
 ON_TIME: Final = timedelta(seconds=10)
 """An instant that is noticed later than this was missed."""
@@ -81,8 +84,9 @@ class Fired(NamedTuple):
 class TaskSchedules:
     """Every method raises ``DatabaseUnavailableError`` when the database is away."""
 
-    def __init__(self, lines: Lines, max_payload_bytes: int) -> None:
+    def __init__(self, lines: Lines, max_payload_bytes: int, room: PendingRoom) -> None:
         self._lines = lines
+        self._room = room
         self._max_payload = max_payload_bytes
         self._ids = TaskIds()
 
@@ -172,11 +176,13 @@ class TaskSchedules:
             plans: list[tuple[UUID, datetime | None, datetime | None]] = []
             fires: list[tuple[UUID, datetime]] = []
             more = len(rows) == BATCH
-            for schedule, text, zone, missed, planned, at in rows:
+            for schedule, tenant, text, zone, missed, planned, at in rows:
                 cron = await _read(line, schedule, text, zone)
                 if cron is None:
                     continue
                 dues, following = choose(cron, planned, at, missed)
+                if not await self._has_room(schedule, tenant, len(dues)):
+                    dues = []
                 fires += [(schedule, due) for due in dues]
                 plans.append((schedule, following, dues[-1] if dues else None))
                 more = more or (following is not None and following <= at)
@@ -189,6 +195,14 @@ class TaskSchedules:
             ) if fires else []  # fmt: skip
             await _plan(line, plans)
         return [Fired(*row) for row in fired], more
+
+    async def _has_room(self, schedule: UUID, tenant: UUID, number: int) -> bool:
+        try:
+            await self._room.take([tenant] * number)
+        except TasksLimitError as error:
+            _log.warning("schedule %s: %d tasks are not made: %s", schedule, number, error)
+            return False
+        return True
 
     async def soonest_s(self, now: datetime | None) -> float | None:
         """Return the seconds until the next instant of any; None when there is none."""

@@ -19,6 +19,7 @@ TESTS = ROOT / "tests"
 
 POOLS = "integration/environment/test_pools.py::"
 SERVING = "integration/environment/test_serving.py::"
+EXECUTOR = "integration/executor/test_executor_settings.py::"
 SEEN = {
     "CACHE_MAX_BYTES": "integration/cache/test_caches.py::test_all_keep_so_much",
     "CACHE_MAX_BYTES_PER_TENANT": "integration/cache/test_caches.py::test_a_tenant_keeps_so_much",
@@ -42,6 +43,13 @@ SEEN = {
     "ISOLATE_QUEUE_SIZE": POOLS + "test_so_many_wait_so_long_for_a_lanes_isolate",
     "ISOLATE_QUEUE_TIMEOUT_MS": POOLS + "test_so_many_wait_so_long_for_a_lanes_isolate",
     "ISOLATE_SANDBOX": "integration/test_doctor.py::test_without_the_sandbox_it_says_so",
+    "JOB_CONCURRENCY": EXECUTOR + "test_each_of_several_processes_has_all_places",
+    "JOB_LOCK_DURATION": EXECUTOR + "test_a_task_is_its_executors_for_as_long_as_the_lease_is",
+    "JOB_POLL_INTERVAL": "unit/runner/test_executor_options.py::test_an_executor_serves_what_the_settings_say",
+    "JOB_STALE_CHECK_INTERVAL": "unit/runner/test_executor_options.py::test_an_executor_serves_what_the_settings_say",
+    "JOB_TASK_TYPES": EXECUTOR + "test_only_the_types_that_match_are_taken",
+    "JOB_WORKER_ID": EXECUTOR
+    + "test_an_executor_has_the_name_that_it_was_given_and_tells_what_it_does",
     "LOG_FORMAT": "integration/test_serve.py::test_machines_read_its_log_as_objects",
     "LOG_LEVEL": SERVING + "test_the_log_has_what_is_grave_enough",
     "LOG_RETENTION_DAYS": SERVING + "test_old_lines_and_lines_above_the_number_go",
@@ -49,6 +57,7 @@ SEEN = {
     "MAX_CONCURRENT_PER_TENANT": POOLS + "test_a_tenant_has_so_many_places_over_all_its_workers",
     "MAX_CONCURRENT_PER_WORKER": "integration/test_dev.py::test_at_most_so_many_run_at_once_and_so_many_wait",
     "MAX_ISOLATES_PER_TENANT": POOLS + "test_a_tenant_has_so_many_isolates_on_a_lane",
+    "MAX_PENDING_TASKS_PER_TENANT": "integration/test_tasks_in_dev.py::test_so_many_tasks_of_a_tenant_may_wait_whichever_door_they_come_through",
     "MAX_QUEUED_WORKERS": "integration/test_dev.py::test_at_most_so_many_run_at_once_and_so_many_wait",
     "MAX_REQUEST_BODY_BYTES": "integration/test_dev.py::test_a_body_above_the_limit_is_413",
     "NATS_CREDENTIALS": SERVING + "test_credentials_open_the_bus",
@@ -78,7 +87,6 @@ SEEN = {
 }
 ELSEWHERE = {
     # A variable that is not seen here: why.
-    "JOB_CONCURRENCY": "the durable queue's own tests see it",
     "JOB_TIMEOUT": "the durable queue's own tests see it",
     "TASK_TABLE": "the durable queue's own tests see it",
 }

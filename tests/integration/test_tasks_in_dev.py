@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tests.integration.api.conftest import control_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -68,3 +70,33 @@ def test_workers_have_tasks_done(cli: Cli, dev: Callable[..., Dev]) -> None:
     }
     assert (values["TASKS"]["type"], values["TASKS"]["target"]) == ("tasks", "shop")
     assert values["MAILER"]["target"] == "mailer"
+
+
+def test_so_many_tasks_of_a_tenant_may_wait_whichever_door_they_come_through(
+    cli: Cli, dev: Callable[..., Dev]
+) -> None:
+    cli.write(
+        "w/shop/index.js",
+        """export default { async fetch(request, env) {
+          const tasks = [{ queue: 'held' }, { queue: 'held' }];
+          return new Response(await env.TASKS.enqueueMany(tasks).then(() => 'enqueued', String));
+        } };""",
+    )
+    cli.write("w/shop/worker.toml", 'main = "index.js"\n[[tasks]]\nbinding = "TASKS"\n')
+    running = dev("w", MAX_PENDING_TASKS_PER_TENANT="3")
+    assert cli("queues", "pause", "held").returncode == 0
+    refused = "3 tasks of this tenant wait already, more are not taken"
+    assert running.get("shop").text == "enqueued"
+    assert running.get("shop").text == f"Error: tasks: {refused}"
+    enqueue = ("tasks", "enqueue", "shop", "--queue", "held")
+    assert cli(*enqueue).returncode == 0
+    done = cli(*enqueue)
+    assert done.returncode == 4
+    assert done.stderr.startswith(f"isolane: {refused}")
+    with control_of(running) as control:
+        task = {"worker": "shop", "queue": "held"}
+        for path, body in (("", task), ("/bulk", {"tasks": [task]})):
+            answer = control.post(f"/v1/tenants/dev/tasks{path}", json=body)
+            assert answer.status_code == 409
+            assert answer.json()["error"]["reason"] == "limit"
+            assert answer.json()["error"]["message"] == refused

@@ -128,6 +128,52 @@ FROM (
 WHERE task.id = before.id
 RETURNING before.lease_id, before.status;
 
+-- name: count_pending
+-- How many tasks of a tenant wait, `most` at most. Kinds and queues are found by jumping from one to the next.
+WITH RECURSIVE plain (kind, queue) AS (
+    (
+        SELECT kind, queue FROM tasks WHERE status = 'pending' AND concurrency_key IS NULL
+        ORDER BY kind, queue LIMIT 1
+    )
+    UNION ALL
+    SELECT next.kind, next.queue FROM plain, LATERAL (
+        SELECT kind, queue FROM tasks
+        WHERE status = 'pending' AND concurrency_key IS NULL AND (kind, queue) > (plain.kind, plain.queue)
+        ORDER BY kind, queue LIMIT 1
+    ) AS next
+), keyed (kind, queue) AS (
+    (
+        SELECT kind, queue FROM tasks WHERE status = 'pending' AND concurrency_key IS NOT NULL
+        ORDER BY kind, queue LIMIT 1
+    )
+    UNION ALL
+    SELECT next.kind, next.queue FROM keyed, LATERAL (
+        SELECT kind, queue FROM tasks
+        WHERE status = 'pending' AND concurrency_key IS NOT NULL AND (kind, queue) > (keyed.kind, keyed.queue)
+        ORDER BY kind, queue LIMIT 1
+    ) AS next
+)
+SELECT count(*) FROM (
+    (
+        SELECT FROM plain, LATERAL (
+            SELECT FROM tasks
+            WHERE status = 'pending' AND concurrency_key IS NULL
+              AND kind = plain.kind AND queue = plain.queue AND tenant = %(tenant)s::uuid
+            LIMIT %(most)s::int
+        ) AS waiting
+    )
+    UNION ALL
+    (
+        SELECT FROM keyed, LATERAL (
+            SELECT FROM tasks
+            WHERE status = 'pending' AND concurrency_key IS NOT NULL
+              AND kind = keyed.kind AND queue = keyed.queue AND tenant = %(tenant)s::uuid
+            LIMIT %(most)s::int
+        ) AS waiting
+    )
+    LIMIT %(most)s::int
+) AS all_waiting;
+
 -- name: tell_cancelled
 -- Executors that hold the lease end its execution.
 SELECT pg_notify('tasks_cancelled', %(lease)s::text);

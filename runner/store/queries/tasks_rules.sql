@@ -40,7 +40,3 @@ SELECT tenant, paused, max_running FROM task_tenants WHERE tenant = %(tenant)s::
 INSERT INTO task_tenants (tenant, paused, max_running) VALUES (%(tenant)s::uuid, %(paused)s::bool, %(max_running)s::int)
 ON CONFLICT (tenant) DO UPDATE SET
     paused = excluded.paused, max_running = excluded.max_running, updated_at = statement_timestamp();
-
--- name: pause_tenant
-INSERT INTO task_tenants AS rules (tenant, paused) VALUES (%(tenant)s::uuid, %(paused)s::bool)
-ON CONFLICT (tenant) DO UPDATE SET paused = excluded.paused, updated_at = statement_timestamp();

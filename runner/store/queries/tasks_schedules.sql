@@ -39,7 +39,7 @@ FOR NO KEY UPDATE SKIP LOCKED;
 
 -- name: due_schedules
 -- What another scheduler has in its hands is passed over.
-SELECT id, cron, timezone, missed, next_run, coalesce(%(now)s::timestamptz, statement_timestamp())
+SELECT id, tenant, cron, timezone, missed, next_run, coalesce(%(now)s::timestamptz, statement_timestamp())
 FROM task_schedules
 WHERE next_run <= coalesce(%(now)s::timestamptz, statement_timestamp()) AND NOT paused AND refused IS NULL
 ORDER BY next_run

@@ -231,10 +231,10 @@ async def test_a_paused_tenant_does_not_hold_up_others(queue: Queue) -> None:
     await queue.add("alice", tenant=ALICE)
     await queue.add("keyed", tenant=ALICE, concurrency_key="k")
     await queue.add("bob", tenant=BOB)
-    await queue.engine.rules.pause_tenant(ALICE)
+    await queue.engine.rules.set_tenant(TenantRules(tenant=ALICE, paused=True))
     assert [task.script for task in await queue.claim(9)] == ["bob"]
     assert await queue.claim(9, ruled=True) == []
-    await queue.engine.rules.resume_tenant(ALICE)
+    await queue.engine.rules.set_tenant(TenantRules(tenant=ALICE))
     assert [task.script for task in await queue.claim(9)] == ["alice"]
     assert [task.script for task in await queue.claim(9, ruled=True)] == ["keyed"]
 

@@ -27,7 +27,7 @@ from runner.tasks.claims import Claimer, Wanted
 from runner.tasks.engine import TaskEngine, open_engine
 from runner.tasks.errors import TaskStateError
 from runner.tasks.policy import RetryPolicy
-from runner.tasks.rules import QueueRules
+from runner.tasks.rules import QueueRules, TenantRules
 from runner.tasks.settlements import MAX_ATTEMPTS
 from runner.tasks.streak import Streak
 from runner.tasks.task import ClaimedTask, Completed, Failed, NewTask, Outcome, Released
@@ -192,10 +192,10 @@ class TaskMachine(RuleBasedStateMachine):
                 self.do(rules.pause_queue(queue))
             case 1 if tenant in self.paused_tenants:
                 self.paused_tenants.remove(tenant)
-                self.do(rules.resume_tenant(tenant))
+                self.do(rules.set_tenant(TenantRules(tenant=tenant)))
             case 1:
                 self.paused_tenants.add(tenant)
-                self.do(rules.pause_tenant(tenant))
+                self.do(rules.set_tenant(TenantRules(tenant=tenant, paused=True)))
             case _:
                 most = None if what == 2 else what - 2
                 paused = queue in self.paused_queues

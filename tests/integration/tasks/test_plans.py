@@ -198,3 +198,11 @@ async def test_a_renewed_lease_changes_no_index(queue: Queue) -> None:
     assert hot is not None
     assert hot[0] >= 15
     await queue.settle(*(part for task in tasks for part in (task, Completed())))
+
+
+async def test_who_counts_what_waits_jumps_from_queue_to_queue(queue: Queue) -> None:
+    for tenant, counted in ((UUID(int=0xFFFF), 100), (UUID(int=0x10), 100), (UUID(int=0xFFFE), 0)):
+        plan = await explain(queue, "count_pending", tenant=tenant, most=counted or 100)
+        assert "Seq Scan on tasks" not in plan
+        assert most_rows(plan) <= 100
+        assert buffers(plan) < 300
