@@ -1,0 +1,274 @@
+"""What is sent, hop by hop: the request that a task describes, and the one that a redirect makes of it.
+
+The same for both transports. Must not know connections.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from base64 import b64encode
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+
+from runner.http_tasks.errors import ExchangeError
+from runner.http_tasks.signature import sign
+from runner.ops.locations import DEFAULT_PORTS, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TypeAlias
+
+    from runner.http_tasks.model import Credentials, HttpRequest, HttpTask
+
+    Headers: TypeAlias = list[tuple[str, str]]
+
+_SEE_OTHER: Final = 303
+_REDIRECTS: Final = frozenset({301, 302, _SEE_OTHER, 307, 308})
+# Framing is the transports'; a body's length and end are never a task's word.
+_NOT_TAKEN: Final = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+    }
+)
+_OF_BODY: Final = frozenset(
+    {"content-encoding", "content-language", "content-location", "content-type"}
+)
+_OF_ORIGIN: Final = frozenset({"authorization", "cookie", "host"})
+_NO_FIELD: Final = re.compile(r"[\0\r\n]")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+class Outgoing(msgspec.Struct):
+    """One request; redirects change it. ``body`` is None for methods that have none."""
+
+    method: str
+    url: str
+    headers: Headers
+    body: bytes | None = None
+    redirects: int = 0
+    at_home: bool = True
+    """It goes to the origin that the task names: credentials go along."""
+
+    @property
+    def origin(self) -> tuple[str, str, int]:
+        return origin_of(self.url)
+
+    def named(self, name: str) -> bool:
+        """Tell whether there is such a header; ``name`` in small letters."""
+        return any(one.lower() == name for one, _ in self.headers)
+
+    def drop(self, names: Iterable[str]) -> None:
+        self.headers = [header for header in self.headers if header[0].lower() not in names]
+
+
+class Incoming(msgspec.Struct):
+    """An answer, whole. Header names are in small letters."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+    def values(self, name: str) -> list[str]:
+        return [value for one, value in self.headers if one == name]
+
+
+def first_request(task: HttpTask, tracing: Headers) -> Outgoing:
+    """Return the request that goes out first; ``tracing`` are the headers that say which task and attempt it is.
+
+    Raises
+    ------
+    ExchangeError
+        A header can not be sent.
+
+    """
+    request, config = task.request, task.config
+    url, user = _without_user(_with_query(request))
+    ours = {name.lower() for name, _ in tracing} | _NOT_TAKEN
+    headers = [(name, value) for name, value in request.headers.items() if name.lower() not in ours]
+    outgoing = Outgoing(request.method, url, headers)
+    if request.method not in {"GET", "DELETE"}:
+        outgoing.body, content_type = _body(request)
+        if content_type.startswith("multipart"):
+            outgoing.drop({"content-type"})
+        if content_type and not outgoing.named("content-type"):
+            outgoing.headers.append(("Content-Type", content_type))
+    outgoing.headers.append(("User-Agent", config.user_agent))
+    if not outgoing.named("accept"):
+        outgoing.headers.append(("Accept", "*/*"))
+    if config.referer_url != "AUTO" and not outgoing.named("referer"):
+        outgoing.headers.append(("Referer", config.referer_url))
+    outgoing.headers += tracing
+    basic = request.auth_basic or user
+    if basic is None and request.auth_digest is None and request.auth_aws_sigv4 is None:
+        basic = config.location_trusted
+    if basic is not None:
+        outgoing.drop({"authorization"})
+        outgoing.headers.append(("Authorization", basic_header(basic)))
+    for name, value in outgoing.headers:
+        if not _TOKEN.fullmatch(name) or _NO_FIELD.search(value):
+            raise ExchangeError(f"the header {name[:64]!r} can not be sent", "EINVAL")
+    return outgoing
+
+
+def signed(outgoing: Outgoing, task: HttpTask, seconds: int) -> Headers:
+    """Return the header that signs this very request; none where it was redirected to somebody else."""
+    signature = task.config.signature
+    if signature is None or not outgoing.at_home:
+        return []
+    return [(signature.header, sign(signature.secret, seconds, outgoing.body or b""))]
+
+
+def redirected(outgoing: Outgoing, incoming: Incoming, task: HttpTask) -> bool:
+    """Become the request that a redirect asks for; false when what came is the answer.
+
+    Raises
+    ------
+    ExchangeError
+        The next request is not wanted, or not possible.
+
+    """
+    config = task.config
+    locations = set(incoming.values("location"))
+    if incoming.status not in _REDIRECTS or not config.location or not locations:
+        return False
+    if len(locations) > 1:
+        raise ExchangeError("redirected to several places at once", "EPROTO")
+    outgoing.redirects += 1
+    if outgoing.redirects > config.redirect_attempts:
+        raise ExchangeError(f"more than {config.redirect_attempts} redirects", "ELOOP")
+    before, url = outgoing.url, _located(outgoing.url, locations.pop())
+    scheme = urlsplit(url).scheme
+    if any(only not in {None, scheme} for only in (config.proto, config.proto_redirect)):
+        raise ExchangeError(f"redirected to {scheme}, which the task does not allow", "EACCES")
+    away = origin_of(before) != origin_of(url)
+    if away and config.mode == "same-origin":
+        raise ExchangeError("redirected to another origin, which the task does not allow", "EACCES")
+    outgoing.url = url
+    _change_method(outgoing, incoming.status)
+    _refer(outgoing, before, task, away=away)
+    if away:
+        _leave_home(outgoing, config.location_trusted)
+    return True
+
+
+def _change_method(outgoing: Outgoing, status: int) -> None:
+    if (status in {301, 302} and outgoing.method == "POST") or (
+        status == _SEE_OTHER and outgoing.method != "GET"
+    ):
+        outgoing.method, outgoing.body = "GET", None
+        outgoing.drop(_OF_BODY)
+
+
+def _leave_home(outgoing: Outgoing, trusted: Credentials | None) -> None:
+    """Go to somebody else: with the credentials that are for everybody, or with none."""
+    outgoing.at_home = False
+    outgoing.drop(_OF_ORIGIN)
+    if trusted is not None:
+        outgoing.headers.append(("Authorization", basic_header(trusted)))
+
+
+def _refer(outgoing: Outgoing, before: str, task: HttpTask, *, away: bool) -> None:
+    """Say whence it comes, as far as the task wants that to be known."""
+    config = task.config
+    if config.referer_url != "AUTO":
+        before = config.referer_url
+    outgoing.drop({"referer"})
+    policy = config.referrer_policy or "unsafe-url"
+    downgrade = before.startswith("https:") and outgoing.url.startswith("http:")
+    if (
+        policy == "no-referrer"
+        or (policy == "same-origin" and away)
+        or (downgrade and policy == "no-referrer-when-downgrade")
+        or (downgrade and policy.startswith("strict-origin"))
+    ):
+        return
+    if policy in {"origin", "strict-origin"} or (away and policy.endswith("when-cross-origin")):
+        scheme, host, port = origin_of(before)
+        shown = f"[{host}]" if ":" in host else host
+        suffix = "" if port == DEFAULT_PORTS.get(scheme) else f":{port}"
+        before = f"{scheme}://{shown}{suffix}/"
+    outgoing.headers.append(("Referer", before))
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Return scheme, host and port."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme, 0)
+
+
+def target_of(url: str) -> str:
+    """Return path and query, as a request line has them."""
+    parts = urlsplit(url)
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def basic_header(credentials: Credentials) -> str:
+    text = f"{credentials.username}:{credentials.password}"
+    return f"Basic {b64encode(text.encode()).decode()}"
+
+
+def _with_query(request: HttpRequest) -> str:
+    url = request.url.partition("#")[0]
+    if not request.query:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(request.query)}"
+
+
+def _without_user(url: str) -> tuple[str, Credentials | None]:
+    """Return a URL that can be fetched, and the credentials that stood in it."""
+    from urllib.parse import unquote
+
+    from runner.http_tasks.model import Credentials
+
+    parts = urlsplit(url)
+    user = None
+    if parts.username is not None:
+        user = Credentials(username=unquote(parts.username), password=unquote(parts.password or ""))
+        url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    return _located(url, ""), user
+
+
+def _located(base: str, location: str) -> str:
+    try:
+        return locate(base, location)
+    except ValueError as error:
+        why = str(error) if str(error).startswith(("which", "a URL")) else "which is no URL"
+        where = "" if not location else f"redirected to {location[:200]!r}, "
+        raise ExchangeError(f"{where}{why}", "EINVAL") from None
+
+
+def _body(request: HttpRequest) -> tuple[bytes, str]:
+    """Return a body and its type; empty for none."""
+    data = request.data
+    if data is None:
+        return b"", ""
+    if isinstance(data, str):
+        # The original's word, which its receivers know.
+        return data.encode(), "plain/text"
+    if isinstance(data, dict):
+        return msgspec.json.encode(data), "application/json"
+    boundary = secrets.token_hex(16)
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(field.name)}"\r\n\r\n{field.value}\r\n'
+        for field in data
+    ]
+    text = "".join(parts) + f"--{boundary}--\r\n"
+    return text.encode(), f"multipart/form-data; boundary={boundary}"
+
+
+def _quoted(name: str) -> str:
+    # https://html.spec.whatwg.org/multipage/form-control-infrastructure.html#multipart-form-data
+    return name.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")
