@@ -81,12 +81,22 @@ class Line:
 
 
 class Lines:
-    """Lends up to ``most`` lines; ``async with`` closes them. ``by_index``: plans use indexes wherever there is one."""
+    """Lends up to ``most`` lines; ``async with`` closes them. ``by_index``: plans use indexes wherever there is one.
 
-    def __init__(self, url: str, *, most: int = 4, by_index: bool = True) -> None:
+    ``queries`` are the statements by name: those of the queue, if nothing is said.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        most: int = 4,
+        by_index: bool = True,
+        queries: Mapping[str, str] | None = None,
+    ) -> None:
         self._url = url
-        queries = load_queries(*TOPICS)
-        self._statements = {name: Statement(text) for name, text in queries.items()}
+        named = load_queries(*TOPICS) if queries is None else queries
+        self._statements = {name: Statement(text) for name, text in named.items()}
         self._settings = _SETTINGS + (_BY_INDEX if by_index else "")
         self._free: list[tuple[Line, AbstractAsyncContextManager[Connection]]] = []
         self._places = asyncio.Semaphore(most)
