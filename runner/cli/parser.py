@@ -261,6 +261,7 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "tail": ("follow the console of a worker", _of_module("tail")),
     "schedules": ("workers that are called at times", _of_module("schedules")),
     "tasks": ("what workers and scripts have to do, in the durable queue", _of_module("tasks")),
+    "pipeline": ("check or run a pipeline of stages, from a YAML document", _of_module("pipeline")),
     "queues": ("queues of tasks: pause them, limit them", _of_module("queues")),
     "tenants": ("who owns workers, and how many they may have", _of_module("tenants")),
     "backup": ("backups of the database: make, list, verify and restore them", _of_module("backup")),

@@ -61,8 +61,6 @@ NOT_OFFERED: Final[Mapping[str, str]] = {
     "kafka-broker-log": "use lines, and js to read them",
     "kafka-in": "use http with a REST proxy, or stdin: kcat -C ... | isolane pipeline run FILE",
     "kafka-out": "use http with a REST proxy, or stdout: isolane pipeline run FILE | kcat -P ...",
-    "log-errors": "use errors",
-    "log-stats": "use stats",
     "read-opensearch": "use http, with the search as its body",
     "tail": "use stdin: tail -F FILE | isolane pipeline run FILE",
     "tcp-in": "use stdin: nc -lk PORT | isolane pipeline run FILE",

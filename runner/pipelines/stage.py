@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.config import Settings
+    from runner.pipelines.counts import Counts
     from runner.schedules.clock import Clock
 
 Event = Any
@@ -71,16 +72,6 @@ class Emit(Protocol):
     """Hands an event to the stages that take it; waits while one of them has no room."""
 
     async def __call__(self, event: Event) -> None: ...
-
-
-class Functions(Protocol):
-    """The functions of one stage, in an isolate. ``this`` is one object for all of them, and lasts between calls."""
-
-    async def call(self, function: JsFunction, *arguments: Event) -> Any: ...
-
-    async def call_each(
-        self, function: JsFunction, calls: Sequence[Sequence[Event]]
-    ) -> list[Any]: ...
 
 
 class StageContext(Protocol):
@@ -130,6 +121,14 @@ class StageContext(Protocol):
         """
         ...
 
+    def totals(self) -> Counts:
+        """Of a stats stage: the counts of all stages that it tells of, since the start."""
+        ...
+
+    def memory(self) -> tuple[int, int]:
+        """Of a stats stage: bytes that JavaScript's processes hold, and bytes of this one."""
+        ...
+
     def place(self, host: str, port: int) -> tuple[str, int]:
         """Return where a host and port of the document lead; elsewhere only with ``--map``."""
         ...
@@ -143,6 +142,8 @@ class Stage(Generic[C]):
 
     Config: ClassVar[type[StageConfig]] = StageConfig
     kind: ClassVar[Kind] = Kind.PASS
+    javascript: ClassVar[str] = ""
+    """A file beside the stage's module, whose default export ``(key, f)`` returns what is called instead of the function of that key."""
 
     def __init__(self, context: StageContext, config: C) -> None:
         self.context = context

@@ -1,0 +1,176 @@
+"""The second half of ``isolane pipeline``: what needs an event loop, and isolates."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import socket
+import sys
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from pools.protocol import Mode
+from runner.cli.logs import LEVELS, wants_json
+from runner.cli.pipeline import PipelineExit
+from runner.journal import Silence
+from runner.lifecycle import Signals
+from runner.pipelines.errors import DocumentError, StageStartError
+from runner.pipelines.functions import StageFunctions
+from runner.pipelines.runtime import Pipeline, PipelineTimeoutError
+from runner.schedules.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
+
+    from runner.app import Runner
+    from runner.config import Settings
+    from runner.deployments import Deployment
+    from runner.pipelines.graph import Graph
+
+_log = logging.getLogger("isolane.pipeline")
+_CONSOLE: Final = {"ERROR": logging.ERROR, "WARN": logging.WARNING, "INFO": logging.INFO}
+
+
+class ConsoleLog(Silence):
+    """Console lines of functions, to the log."""
+
+    def console(self, deployment: Deployment, level: str, text: str) -> None:
+        number = _CONSOLE.get(level, logging.DEBUG)
+        _log.log(number, "%s", text, extra={"stage": deployment.name})
+
+
+class PipelineFormatter(logging.Formatter):
+    """A line for each record, with the stage and the event that it is about: JSON, or text for people."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__()
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        stage: str = getattr(record, "stage", "")
+        event: dict[str, Any] | None = getattr(record, "event", None)
+        message = record.getMessage()
+        exception = self.formatException(record.exc_info) if record.exc_info else ""
+        if not self._as_json:
+            shown = msgspec.json.encode(event).decode() if event else ""
+            text = " ".join(part for part in (record.levelname, stage, message, shown) if part)
+            return f"{text}\n{exception}" if exception else text
+        line: dict[str, Any] = {
+            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": message,
+        }
+        line |= {"stage": stage} if stage else {}
+        line |= {"event": event} if event is not None else {}
+        line |= {"exception": exception} if exception else {}
+        return msgspec.json.encode(line).decode()
+
+
+def _configure_logging(settings: Settings) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PipelineFormatter(as_json=wants_json(settings, sys.stderr)))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(LEVELS[settings.log_level])
+
+
+async def check_functions(settings: Settings, graph: Graph) -> None:
+    """Load the functions of all stages, and call none.
+
+    Raises
+    ------
+    DocumentError
+        One does not compile, or is none.
+
+    """
+    _configure_logging(settings)
+    async with _open_functions(settings, graph):
+        pass
+
+
+async def run_pipeline(
+    settings: Settings, graph: Graph, folder: Path, timeout_s: float, mapped: Mapping[str, str]
+) -> int:
+    """Run a pipeline to its end; returns the exit code."""
+    _configure_logging(settings)
+    try:
+        graph.check()
+        with Signals() as signals:
+            async with _open_functions(settings, graph) as (functions, runner):
+
+                def held_bytes() -> tuple[int, int]:
+                    hosts = () if runner is None else runner.supervisor.hosts
+                    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+                    return sum(host.rss_bytes for host in hosts), own
+
+                pipeline = Pipeline(
+                    graph,
+                    settings,
+                    SystemClock(),
+                    socket.gethostname(),
+                    folder,
+                    functions=functions,
+                    mapped=mapped,
+                    held_bytes=held_bytes,
+                )
+                return await _until_signalled(pipeline, signals, timeout_s)
+    except DocumentError as error:
+        for fault in error.faults:
+            print(f"isolane: {fault}", file=sys.stderr)
+        return PipelineExit.DOCUMENT
+
+
+async def _until_signalled(pipeline: Pipeline, signals: Signals, timeout_s: float) -> int:
+    async def stop() -> None:
+        await signals.wait()
+        pipeline.stopping.set()
+
+    stopping = asyncio.create_task(stop(), name="pipeline: signals")
+    try:
+        await pipeline.run(timeout_s)
+    except StageStartError as error:
+        _log.error("%s", error)
+        return PipelineExit.START
+    except PipelineTimeoutError as error:
+        _log.error("%s", error)
+        return PipelineExit.TIMEOUT
+    except Exception:  # noqa: BLE001 - logged, and told by the exit code
+        _log.exception("the pipeline ends: a stage failed")
+        return PipelineExit.EXCEPTION
+    finally:
+        stopping.cancel()
+    return PipelineExit.OK
+
+
+@asynccontextmanager
+async def _open_functions(
+    settings: Settings, graph: Graph
+) -> AsyncIterator[tuple[dict[str, StageFunctions], Runner | None]]:
+    """Start isolate hosts for a document that has JavaScript, and load all of it."""
+    specs = [node.spec for node in graph.nodes.values() if node.spec.functions]
+    if not specs:
+        yield {}, None
+        return
+    from runner.app import Runner
+
+    # What 'this' holds is in a context: a stage needs an isolate of its own, always on the same lane.
+    lanes = min(settings.lanes, len(specs))
+    settings = msgspec.structs.replace(
+        settings, mode=Mode.PINNED, lanes=lanes, hosts=min(settings.hosts, lanes)
+    )
+    hostname = socket.gethostname()
+    async with AsyncExitStack() as stack:
+        runner = await stack.enter_async_context(Runner(settings, ConsoleLog()))
+        functions = {
+            spec.name: StageFunctions(runner, spec, hostname, number)
+            for number, spec in enumerate(specs)
+        }
+        faults = [fault for one in functions.values() if (fault := await one.check())]
+        if faults:
+            raise DocumentError(faults)
+        yield functions, runner
