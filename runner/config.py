@@ -28,6 +28,7 @@ from runner.service_settings import (
     parse_nats_servers,
     parse_secrets_key,
 )
+from runner.tasks_server.settings import TASKS_SERVER_TABLE
 from runner.telemetry.settings import parse_otlp_endpoint, parse_otlp_headers, parse_service_name
 
 if TYPE_CHECKING:
@@ -138,6 +139,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backup_bucket: str = ""
     backup_path: str = ""
     backup_region: str = ""
+    tasks_addr: Address | None = None
+    """Where the tasks server listens beside the control listener."""
+    tasks_registration_token: str = ""
+    """Of who may register owners; empty: clients of this machine, ``open``: anybody."""
+    tasks_rate_requests: int = 10
+    """Of one client to the tasks server in one window; 0: any number."""
+    tasks_rate_window_ms: int = 60_000
+    tasks_certificates_folder: Path | None = None
+    """Where certificates lie that tasks name by path."""
+    tasks_tls_cert: Path | None = None
+    tasks_tls_key: Path | None = None
+    tasks_tls_ca: Path | None = None
     otlp_endpoint: str = ""
     """The base of a collector's OTLP/HTTP addresses; empty: no telemetry leaves the runner."""
     otlp_service_name: str = "openworkers-runner"
@@ -307,6 +320,8 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     *BACKUP_TABLE,
     ("BACKUP_FOLDER", "backup_folder", Path),
     ("BACKUP_KEEP", "backup_keep", _whole(0, 100_000)),
+    ("TASKS_ADDR", "tasks_addr", parse_address),
+    *TASKS_SERVER_TABLE,
     ("OTLP_ENDPOINT", "otlp_endpoint", parse_otlp_endpoint),
     ("OTLP_SERVICE_NAME", "otlp_service_name", parse_service_name),
     ("OTLP_HEADERS", "otlp_headers", parse_otlp_headers),

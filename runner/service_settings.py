@@ -23,6 +23,7 @@ SECRET_VARIABLES: Final = frozenset(
         "POSTGRES_PASSWORD",
         "S3_SESSION_TOKEN",
         "SECRETS_KEY",
+        "TASKS_REGISTRATION_TOKEN",
     }
 )
 """What no message may quote."""

@@ -78,6 +78,8 @@ def _shown(variable: str, text: str) -> str:
 
 def _text(value: Any) -> str:
     match value:
+        case None:
+            return ""
         case bool():
             return str(value).lower()
         case OpLimit():

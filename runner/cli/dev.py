@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,7 @@ from runner.publish import Publisher
 from runner.service import Service, Sockets
 from runner.service_settings import without_password
 from runner.sources import find_workers
+from runner.tasks_server.listener import open_tls, tasks_url
 
 if TYPE_CHECKING:
     import argparse
@@ -66,11 +68,15 @@ def main(options: argparse.Namespace) -> int:
     except EnvFileError as error:
         raise UsageError(str(error)) from None
     configure_logging(settings)
-    with bind(settings.http_addr) as http, _bind_control(settings) as control:
+    open_tls(settings)
+    with ExitStack() as held:
+        http = held.enter_context(bind(settings.http_addr))
+        control = held.enter_context(_bind_control(settings))
+        tasks = held.enter_context(bind(settings.tasks_addr)) if settings.tasks_addr else None
         find_workers(paths)
         if options.fresh:
             asyncio.run(forget(_STATE))
-        sockets = Sockets(http, control)
+        sockets = Sockets(http, control, tasks)
         return uvloop.run(_serve(settings, sockets, paths, variables, watch=options.watch))
 
 
@@ -128,7 +134,7 @@ async def _serve_folder(
     deployed = await folder.deploy()
     async with FrontPage(pages, service.store, service.resolver) as front:
         await service.accept(front)
-        for name, where in _addresses(base, service, given):
+        for name, where in _addresses(base, service, given, sockets.tasks):
             journal.line(f"{name} {where}")
         for worker in front.workers:
             journal.line(f"  {pages.curl(worker)}")
@@ -168,7 +174,9 @@ def _folder(
     )
 
 
-def _addresses(base: str, service: Service, given: Settings) -> list[tuple[str, str]]:
+def _addresses(
+    base: str, service: Service, given: Settings, tasks: socket.socket | None
+) -> list[tuple[str, str]]:
     """Return what runs where: of our own servers with the password, of the user's without."""
     postgres, nats = service.settings.database_url, service.settings.nats_servers
     addresses = [
@@ -177,6 +185,8 @@ def _addresses(base: str, service: Service, given: Settings) -> list[tuple[str, 
         ("PostgreSQL", without_password(postgres) if given.database_url else postgres),
         ("NATS", ",".join(map(without_password, nats) if given.nats_servers else nats)),
     ]
+    if tasks is not None:
+        addresses.insert(2, ("Tasks", tasks_url(given, tasks)))
     return addresses if given.control_token else [*addresses, ("Token", service.control.token)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -16,6 +17,7 @@ from runner.ingress.server import bind
 from runner.lifecycle import Signals
 from runner.service import NoFrontPage, Service, Sockets
 from runner.service_settings import without_password
+from runner.tasks_server.listener import check_tasks_server, tasks_url
 
 if TYPE_CHECKING:
     import argparse
@@ -41,16 +43,21 @@ def main(options: argparse.Namespace) -> int:
             raise UsageError(
                 f"serve needs {variable}: set it to {example}; isolane dev brings servers along"
             )
+    check_tasks_server(settings)
     configure_logging(settings)
     if options.process is not None:
         handed: Handover = options.process
-        return uvloop.run(_serve(settings, Sockets(handed.http, handed.control), handed.line))
+        sockets = Sockets(handed.http, handed.control, handed.tasks)
+        return uvloop.run(_serve(settings, sockets, handed.line))
     if settings.processes > 1:
         from runner.cli.serve_processes import serve_processes
 
         return serve_processes(settings)
-    with bind(settings.http_addr) as http, bind(settings.control_addr) as control:
-        return uvloop.run(_serve(settings, Sockets(http, control)))
+    with ExitStack() as held:
+        http = held.enter_context(bind(settings.http_addr))
+        control = held.enter_context(bind(settings.control_addr))
+        tasks = held.enter_context(bind(settings.tasks_addr)) if settings.tasks_addr else None
+        return uvloop.run(_serve(settings, Sockets(http, control, tasks)))
 
 
 async def _serve(settings: Settings, sockets: Sockets, line: socket.socket | None = None) -> int:
@@ -66,6 +73,7 @@ async def _serve(settings: Settings, sockets: Sockets, line: socket.socket | Non
             ExistingServers(settings),
             signals,
             token=settings.control_token,
+            supervised=line is not None,
         )
         try:
             if await signals.before(service.open()):
@@ -87,5 +95,7 @@ def _say_where(journal: RunnerJournal, service: Service, sockets: Sockets) -> No
     settings = service.settings
     journal.line(f"HTTP http://{Address(*sockets.http.getsockname()[:2])}")
     journal.line(f"Control {service.control.url}")
+    if sockets.tasks is not None:
+        journal.line(f"Tasks {tasks_url(settings, sockets.tasks)}")
     journal.line(f"PostgreSQL {without_password(settings.database_url)}")
     journal.line(f"NATS {','.join(map(without_password, settings.nats_servers))}")

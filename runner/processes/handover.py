@@ -1,7 +1,8 @@
-"""What a runner process is handed by the one that supervises it: its number, and three sockets as numbers of open files.
+"""What a runner process is handed by the one that supervises it: its number, and sockets as numbers of open files.
 
-They are the workers' address (bound, shared with the others), a control address of its own on the loopback interface (bound), and
-a line to the supervisor: a byte on it says that the process serves; its end says that the supervisor has ended.
+They are the workers' address (bound, shared with the others), a control address of its own on the loopback interface (bound), a line to
+the supervisor: a byte on it says that the process serves; its end says that the supervisor has ended; and the tasks server's address, if it
+has one (bound, shared).
 """
 
 from __future__ import annotations
@@ -18,17 +19,21 @@ class Handover(NamedTuple):
     http: socket.socket
     control: socket.socket
     line: socket.socket
+    tasks: socket.socket | None = None
 
     def __str__(self) -> str:
-        sockets = (self.http, self.control, self.line)
-        return ",".join(map(str, (self.number, *(sock.fileno() for sock in sockets))))
+        return ",".join(map(str, (self.number, *self.fds())))
 
     def fds(self) -> tuple[int, ...]:
-        return (self.http.fileno(), self.control.fileno(), self.line.fileno())
+        return tuple(sock.fileno() for sock in self._sockets())
 
     def close(self) -> None:
-        for sock in (self.http, self.control, self.line):
+        for sock in self._sockets():
             sock.close()
+
+    def _sockets(self) -> list[socket.socket]:
+        sockets = [self.http, self.control, self.line]
+        return sockets if self.tasks is None else [*sockets, self.tasks]
 
 
 def take_over(text: str) -> Handover:
@@ -43,12 +48,12 @@ def take_over(text: str) -> Handover:
 
     """
     number, *fds = map(int, text.split(","))
-    if len(fds) != 3:
+    if len(fds) not in {3, 4}:
         raise ValueError(text)
     for fd in fds:
         # Isolate hosts are to inherit none of them.
         os.set_inheritable(fd, False)
-    http, control, line = (socket.socket(fileno=fd) for fd in fds)
-    for sock in (http, control, line):
+    sockets = [socket.socket(fileno=fd) for fd in fds]
+    for sock in sockets:
         sock.setblocking(False)
-    return Handover(number, http, control, line)
+    return Handover(number, *sockets)

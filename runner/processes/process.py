@@ -7,7 +7,7 @@ import contextlib
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runner.config import Address
 from runner.ingress.server import bind
@@ -19,11 +19,22 @@ if TYPE_CHECKING:
 _LOOPBACK: Final = Address("127.0.0.1", 0)
 
 
+class Addresses(NamedTuple):
+    """What all processes share: where workers are asked, and the tasks server if it has an address."""
+
+    http: Address
+    tasks: Address | None = None
+
+
 class RunnerProcess:
     """The process with one number, again and again."""
 
     def __init__(
-        self, number: int, address: Address, environ: Mapping[str, str], changed: Callable[[], None]
+        self,
+        number: int,
+        addresses: Addresses,
+        environ: Mapping[str, str],
+        changed: Callable[[], None],
     ) -> None:
         self.number = number
         self.starts = 0
@@ -31,7 +42,7 @@ class RunnerProcess:
         """It has been so far that it serves, in this life or before."""
         self.serving = False
         self.control_url = ""
-        self._address = address
+        self._addresses = addresses
         self._environ = dict(environ)
         self._changed = changed
         self._process: asyncio.subprocess.Process | None = None
@@ -56,8 +67,15 @@ class RunnerProcess:
         ours, theirs = socket.socketpair()
         with ours:
             # A new socket each time: what nobody accepts from gets no connections.
-            http = bind(self._address, shared=True)
-            handover = Handover(self.number, http, bind(_LOOPBACK, shared=True), theirs)
+            address, tasks = self._addresses
+            http = bind(address, shared=True)
+            handover = Handover(
+                self.number,
+                http,
+                bind(_LOOPBACK, shared=True),
+                theirs,
+                None if tasks is None else bind(tasks, shared=True),
+            )
             self.control_url = f"http://{Address(*handover.control.getsockname()[:2])}"
             try:
                 self._process = process = await asyncio.create_subprocess_exec(

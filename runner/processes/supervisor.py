@@ -13,7 +13,7 @@ from runner.processes.process import RunnerProcess
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping, Sequence
 
-    from runner.config import Address
+    from runner.processes.process import Addresses
 
 _log = logging.getLogger(__name__)
 _FIRST_WAIT_S: Final = 0.1
@@ -24,16 +24,16 @@ _MARGIN_S: Final = 15.0
 
 
 class Processes:
-    """Runner processes on one address, each with its own environment."""
+    """Runner processes on the same addresses, each with its own environment."""
 
     def __init__(
-        self, address: Address, environs: Sequence[Mapping[str, str]], drain_timeout_ms: int
+        self, addresses: Addresses, environs: Sequence[Mapping[str, str]], drain_timeout_ms: int
     ) -> None:
         self.ending = False
         self.on_change: Callable[[], None] = lambda: None
         """Called when one begins to serve, or no longer does."""
         self.all = tuple(
-            RunnerProcess(number, address, environ, self._change)
+            RunnerProcess(number, addresses, environ, self._change)
             for number, environ in enumerate(environs, 1)
         )
         self._stop_within_s = drain_timeout_ms / 1000 + _MARGIN_S
