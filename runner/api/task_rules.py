@@ -192,6 +192,7 @@ class TaskSchedulesApi:
         return [
             Endpoint("GET", _SCHEDULES, self.list_all),
             Endpoint("POST", _SCHEDULES, self.add, status=201),
+            Endpoint("PUT", _SCHEDULES, self.put),
             Endpoint("GET", one, self.get),
             Endpoint("DELETE", one, self.remove),
             Endpoint("POST", one + "/pause", self.pause),
@@ -204,21 +205,29 @@ class TaskSchedulesApi:
 
     async def add(self, tenant: Name, body: NewTaskSchedule) -> TaskScheduleView:
         """Make a task at each instant of a cron expression."""
+        wanted = await self._wanted(tenant, body)
+        number = await self._schedules.add(wanted)
+        return view(await self._schedules.get(number, wanted.task.tenant), TaskScheduleView)
+
+    async def put(self, tenant: Name, body: NewTaskSchedule) -> TaskScheduleView:
+        """Make a task at each instant of a cron expression; a schedule of that name is replaced."""
+        wanted = await self._wanted(tenant, body)
+        number = await self._schedules.put(wanted)
+        return view(await self._schedules.get(number, wanted.task.tenant), TaskScheduleView)
+
+    async def _wanted(self, tenant: str, body: NewTaskSchedule) -> NewSchedule:
         if body.worker is None or body.script is not None:
             raise invalid("a tenant's task names the worker that runs it, and no script")
         async with self._scope.of(tenant) as (session, owner):
             worker = (await session.workers.get(owner, body.worker)).id
-        number = await self._schedules.add(
-            NewSchedule(
-                name=body.name,
-                cron=body.cron,
-                task=body.task(owner, worker),
-                timezone=body.timezone,
-                missed=body.missed,
-                paused=body.paused,
-            )
+        return NewSchedule(
+            name=body.name,
+            cron=body.cron,
+            task=body.task(owner, worker),
+            timezone=body.timezone,
+            missed=body.missed,
+            paused=body.paused,
         )
-        return view(await self._schedules.get(number, owner), TaskScheduleView)
 
     async def get(self, tenant: Name, schedule: UUID) -> TaskScheduleView:
         """Show a schedule."""

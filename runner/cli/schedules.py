@@ -19,7 +19,10 @@ def add_options(command: argparse.ArgumentParser) -> None:
     verbs = Verbs(command)
     verbs.add("ls", "list schedules", _list)
     put = verbs.add("set", "call a worker by a cron expression", _set, "worker", "cron")
-    put.epilog = "CRON has five fields and is read in UTC: '*/5 * * * *'."
+    put.epilog = (
+        "CRON has five fields (minute, hour, day of month, month, day of week), or six with the seconds first, and is read"
+        " in UTC: '*/5 * * * *', '30 */5 * * * *'."
+    )
     verbs.add("rm", "stop a schedule", _remove, "id", destroys=True)
 
 

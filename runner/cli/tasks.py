@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,15 +10,18 @@ import msgspec
 from runner.cli.control_client import open_client
 from runner.cli.exits import Exit, UsageError
 from runner.cli.tables import as_cell
-from runner.cli.verbs import Verbs, done, print_json, print_one, print_rows, text_or_stdin
+from runner.cli.task_plan import add_plan_options, count, plan_of, seconds
+from runner.cli.task_schedules import add_options as add_schedules
+from runner.cli.verbs import Verbs, done, print_json, print_one, print_rows
 from runner.errors import ControlError
 
 if TYPE_CHECKING:
+    import argparse
+
     from runner.cli.control_client import ControlClient
 
 _STATES: Final = ("pending", "running", "completed", "failed", "cancelled", "paused")
 _ENDED: Final = ("completed", "failed", "cancelled")
-_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _PAGE: Final = 1000
 _ASK_S: Final = 30.0
 """How long one request waits for a task to end."""
@@ -33,9 +35,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     listing.add_argument("--status", choices=_STATES)
     listing.add_argument("--type", metavar="GLOB", help="as email:*")
     listing.add_argument("--key", metavar="K")
-    listing.add_argument("--limit", metavar="N", type=_count, default=100, help="default: 100")
+    listing.add_argument("--limit", metavar="N", type=count, default=100, help="default: 100")
     show = verbs.add("show", "show a task, its result and what went wrong", _show, "id")
-    show.add_argument("--wait", metavar="S", type=_seconds, help="until it has ended, at most")
+    show.add_argument("--wait", metavar="S", type=seconds, help="until it has ended, at most")
     cancel = verbs.add(
         "cancel", "end a task that has not ended, also while it runs", _cancel, "id", destroys=True
     )
@@ -46,39 +48,27 @@ def add_options(command: argparse.ArgumentParser) -> None:
     stats.add_argument("--queue", metavar="Q")
     clean = verbs.add("cleanup", "remove tasks that ended long ago", _clean, destroys=True)
     clean.add_argument(
-        "--older-than", metavar="AGE", type=_seconds, required=True, help="30d, 12h, 90m or 60s"
+        "--older-than", metavar="AGE", type=seconds, required=True, help="30d, 12h, 90m or 60s"
     )
     clean.add_argument("--status", choices=_ENDED, help="only those that ended so")
     for verb in (listing, show, cancel, retry, stats, clean):
         verb.add_argument("--all", action="store_true", help="everybody's, scripts included")
     verbs.add("events", "follow what happens to tasks", _follow)
+    add_schedules(verbs.group("schedules", "tasks that are made at times"))
 
 
 def _add_enqueue(verbs: Verbs) -> None:
     verb = verbs.add("enqueue", "enqueue a task for a worker, or a script", _enqueue)
     verb.add_argument("worker", metavar="WORKER", nargs="?")
     verb.add_argument("--script", metavar="PATH", help="a script below its executor's root instead")
-    verb.add_argument("--type", metavar="T", help="which of the worker's tasks")
-    verb.add_argument("--payload", metavar="JSON", help="what the handler gets; - reads stdin")
-    verb.add_argument("--queue", metavar="Q", help="default: default")
+    add_plan_options(verb)
     verb.add_argument("--key", metavar="K", help="a task that is live with this key is not doubled")
-    verb.add_argument("--concurrency-key", metavar="K", help="one at a time of those that share it")
-    verb.add_argument("--priority", metavar="N", type=int, help="higher comes first (default: 0)")
     verb.add_argument("--at", metavar="TIME", help="not before, as 2030-01-01T00:00:00Z")
-    verb.add_argument("--delay", metavar="AGE", type=_seconds, help="not before so long: 60s, 5m")
-    verb.add_argument("--max-attempts", metavar="N", type=_count)
-    verb.add_argument("--timeout", metavar="MS", type=_count, help="of each attempt")
-    verb.add_argument(
-        "--retry",
-        metavar="KIND",
-        choices=("fixed", "linear", "exponential"),
-        help="how delays grow",
-    )
-    verb.add_argument("--retry-delay", metavar="MS", type=_count, help="the first one")
+    verb.add_argument("--delay", metavar="AGE", type=seconds, help="not before so long: 60s, 5m")
     verb.add_argument(
         "--wait",
         metavar="S",
-        type=_seconds,
+        type=seconds,
         help="until it has ended, at most; its result is printed",
     )
     verb.set_defaults(all=False)
@@ -110,20 +100,11 @@ def _enqueue(client: ControlClient, options: argparse.Namespace) -> int | None:
     wanted = {
         "worker": options.worker,
         "script": options.script,
-        "type": options.type,
-        "queue": options.queue,
         "key": options.key,
-        "concurrencyKey": options.concurrency_key,
-        "priority": options.priority,
         "scheduledAt": options.at,
         "delayS": options.delay,
-        "maxAttempts": options.max_attempts,
-        "timeoutMs": options.timeout,
-        "retry": _retry_policy(options),
     }
-    body = {name: value for name, value in wanted.items() if value is not None}
-    if options.payload is not None:
-        body["payload"] = _payload(options.payload)
+    body = {name: value for name, value in wanted.items() if value is not None} | plan_of(options)
     answer = _call(client, options, "POST", body=body)
     task = answer["task"]
     if options.wait is not None:
@@ -231,30 +212,3 @@ def _print_end(task: dict[str, Any], options: argparse.Namespace) -> int:
     else:
         print(f"Task {task['status']}: {as_cell(task['error'] or task['id'])}", file=sys.stderr)
     return Exit.OK if task["status"] == "completed" else Exit.FAILED
-
-
-def _payload(given: str) -> Any:
-    text = text_or_stdin(None if given == "-" else given, "payload")
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"the payload is no JSON: {error}; a text needs its quotes") from None
-
-
-def _retry_policy(options: argparse.Namespace) -> dict[str, Any] | None:
-    given = {"kind": options.retry, "delayMs": options.retry_delay}
-    said = {name: value for name, value in given.items() if value is not None}
-    return said or None
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 up")
-    return int(text)
-
-
-def _seconds(text: str) -> int:
-    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
-    if not (number.isascii() and number.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no time like 30s, 10m, 2h or 1d")
-    return int(number) * _UNITS[unit]

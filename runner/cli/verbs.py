@@ -40,6 +40,10 @@ class Verbs:
         verb.set_defaults(run=run)
         return verb
 
+    def group(self, name: str, summary: str) -> argparse.ArgumentParser:
+        """Add a verb that has verbs of its own."""
+        return self._verbs.add_parser(name, help=summary, description=summary, allow_abbrev=False)
+
 
 def add_common(
     command: argparse.ArgumentParser, *, destroys: bool = False, tenant: bool = True

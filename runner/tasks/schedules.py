@@ -103,6 +103,18 @@ class TaskSchedules:
             The tenant has one of that name.
 
         """
+        found = await self._write("add_schedule", schedule)
+        if found is None:
+            raise ScheduleExistsError(schedule.name)
+        return found
+
+    async def put(self, schedule: NewSchedule) -> UUID:
+        """Add a schedule, or change the one of that name: another cron or time zone counts from now on. Raises as ``add``."""
+        found = await self._write("set_schedule", schedule)
+        assert found is not None
+        return found
+
+    async def _write(self, query: str, schedule: NewSchedule) -> UUID | None:
         task = schedule.task
         if not 1 <= len(schedule.name) <= 255 or "\0" in schedule.name:
             raise TaskRefusedError("name", "is 1 to 255 characters")
@@ -112,7 +124,7 @@ class TaskSchedules:
         check_task(task)
         async with self._lines.lend() as line:
             row = await line.first(
-                "add_schedule",
+                query,
                 tenant=task.tenant, name=schedule.name, cron=schedule.cron, timezone=schedule.timezone,
                 missed=schedule.missed, paused=schedule.paused, queue=task.queue, kind=task.kind, script=task.script,
                 worker=task.worker, type=task.type, concurrency_key=task.concurrency_key, priority=task.priority,
@@ -121,10 +133,7 @@ class TaskSchedules:
                 max_attempts=task.max_attempts, retry=encode_json("retry", task.retry, _MAX_OPTIONS),
                 timeout_ms=task.timeout_ms,
             )  # fmt: skip
-        if row is None:
-            raise ScheduleExistsError(schedule.name)
-        assert isinstance(row[0], UUID)
-        return row[0]
+        return None if row is None else UUID(f"{row[0]}")
 
     async def all(self, tenant: UUID | None = None) -> list[Schedule]:
         async with self._lines.lend() as line:

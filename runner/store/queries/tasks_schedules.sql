@@ -13,6 +13,25 @@ VALUES (
 ON CONFLICT (tenant, name) DO NOTHING
 RETURNING id;
 
+-- name: set_schedule
+-- Another cron or time zone is planned anew.
+INSERT INTO task_schedules (
+    tenant, name, cron, timezone, missed, paused, queue, kind, script, worker, type, concurrency_key, priority, payload, options,
+    max_attempts, retry, timeout_ms
+)
+VALUES (
+    %(tenant)s::uuid, %(name)s::text, %(cron)s::text, %(timezone)s::text, %(missed)s::text, %(paused)s::bool, %(queue)s::text,
+    %(kind)s::text, %(script)s::text, %(worker)s::uuid, %(type)s::text, %(concurrency_key)s::text, %(priority)s::int,
+    %(payload)s::text::jsonb, %(options)s::text::jsonb, %(max_attempts)s::int, %(retry)s::text::jsonb, %(timeout_ms)s::int
+)
+ON CONFLICT (tenant, name) DO UPDATE SET
+    cron = excluded.cron, timezone = excluded.timezone, missed = excluded.missed, paused = excluded.paused, queue = excluded.queue,
+    kind = excluded.kind, script = excluded.script, worker = excluded.worker, type = excluded.type,
+    concurrency_key = excluded.concurrency_key, priority = excluded.priority, payload = excluded.payload,
+    options = excluded.options, max_attempts = excluded.max_attempts, retry = excluded.retry, timeout_ms = excluded.timeout_ms,
+    updated_at = statement_timestamp()
+RETURNING id;
+
 -- name: schedules
 SELECT id, tenant, name, cron, timezone, missed, paused, queue, kind, script, worker, type, next_run, last_run, refused, created_at
 FROM task_schedules

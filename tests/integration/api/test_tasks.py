@@ -204,6 +204,8 @@ def test_schedules_make_tasks(control: httpx.Client) -> None:
     assert control.post(path, json=wanted).status_code == 409
     assert control.post(path, json=wanted | {"cron": "0 0 30 2 *"}).status_code == 400
     assert [one["name"] for one in get(control, path)] == ["often"]
+    changed = control.put(path, json=wanted | {"cron": "*/5 * * * *", "missed": "all"}).json()
+    assert (changed["id"], changed["cron"], changed["missed"]) == (made["id"], "*/5 * * * *", "all")
     assert post(control, f"{path}/{made['id']}/pause", None)["paused"]
     assert not post(control, f"{path}/{made['id']}/resume", None)["paused"]
     assert control.delete(f"{path}/{made['id']}").status_code == 204
@@ -347,3 +349,33 @@ async def test_scripts_are_enqueued_for_whoever_executes_them(
         listed = await asyncio.to_thread(run, "ls", "--all", "--status", "failed", "--json")
         shown = await asyncio.to_thread(run, "show", "--all", json.loads(said(listed))[0]["id"])
         assert "attempt 1" in said(shown)
+
+
+def test_schedules_of_tasks_from_the_command_line(isolane: Cli) -> None:
+    schedules = ("tasks", "schedules")
+    help_text = " ".join(said(isolane(*schedules, "set", "--help")).split())
+    assert "CRON has five fields" in help_text
+    assert "or six with the seconds first" in help_text
+    options = ("--type", "report:make", "--payload", '{"id":1}', "--queue", "nightly")
+    made = (*schedules, "set", "reports", "0 30 3 * * *", "hello", "--timezone", "Europe/Berlin")
+    row = json.loads(said(isolane(*made, *options, "--missed", "skip", "--json")))
+    assert (row["cron"], row["timezone"], row["missed"]) == (
+        "0 30 3 * * *",
+        "Europe/Berlin",
+        "skip",
+    )
+    assert (row["type"], row["queue"]) == ("report:make", "nightly")
+    again = json.loads(said(isolane(*schedules, "set", "reports", "0 4 * * *", "hello", "--json")))
+    assert (again["id"], again["cron"], again["type"]) == (row["id"], "0 4 * * *", None)
+    said(isolane(*schedules, "pause", "reports"))
+    (listed,) = json.loads(said(isolane(*schedules, "ls", "--json")))
+    assert listed["paused"]
+    assert "reports" in said(isolane(*schedules, "ls"))
+    said(isolane(*schedules, "resume", row["id"]))
+    assert "would be removed" in said(isolane(*schedules, "rm", "reports", "--dry-run"))
+    said(isolane(*schedules, "rm", "reports"))
+    wrong = isolane(*schedules, "rm", "reports")
+    assert wrong.returncode == 3
+    assert "there is no schedule 'reports'" in wrong.stderr
+    assert isolane(*schedules, "set", "x", "now", "hello").returncode == 2
+    assert isolane(*schedules, "set", "x", "* * * * *", "nobody").returncode == 3

@@ -215,6 +215,8 @@ def test_schedules_are_set_and_stopped(isolane: Cli) -> None:
     (row,) = [one for one in read(isolane, "schedules", "ls") if one["workerName"] == "clock"]
     assert row["value"] == "*/5 * * * *"
     fails(isolane("schedules", "set", "clock", "now"), 2, "'now'")
+    help_text = said(isolane("schedules", "set", "--help"))
+    assert "six with the seconds first" in " ".join(help_text.split())
     said(isolane("schedules", "rm", row["id"]))
     fails(isolane("schedules", "rm", row["id"]), 3)
 
