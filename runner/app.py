@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from runner.config import Settings
     from runner.exchange import Resolver
     from runner.hosts import Host
+    from runner.http_tasks.sender import HttpTasks
     from runner.ingress.http import FrontPage
     from runner.ingress.server import HttpServer
     from runner.journal import Journal
@@ -380,6 +381,24 @@ def make_tasks_server(settings: Settings, engine: TaskEngine) -> TasksServer:
         settings.tasks_certificates_folder,
     )
     return TasksServer(options, engine.events)
+
+
+def make_http_tasks(settings: Settings, server: TasksServer) -> HttpTasks:
+    """Return what sends HTTP tasks; certificates that owners uploaded are the server's."""
+    from runner.http_tasks.sealing import TaskSealing
+    from runner.http_tasks.sender import HttpTasks
+    from runner.http_tasks.surroundings import Connectivity, Surroundings
+    from runner.store.secrets import SecretBox
+
+    around = Surroundings(
+        Connectivity(settings.connectivity_hostname),
+        server.uploads.contents,
+        folder=settings.tasks_certificates_folder,
+        allow_all=settings.fetch_allow_private_network,
+        base=settings.fetch_allowed_networks,
+        networks=settings.http_tasks_networks,
+    )
+    return HttpTasks(TaskSealing(SecretBox(settings.secrets_keys)), around)
 
 
 def make_tasks_listener(

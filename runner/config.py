@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -16,6 +17,7 @@ from pools.protocol import Mode
 from runner.backup.settings import BACKUP_TABLE, Method
 from runner.env_file import read_env
 from runner.errors import ConfigError
+from runner.http_tasks.settings import HTTP_TASKS_TABLE
 from runner.ops.limits import DEFAULT_OP_LIMITS, OpLimit
 from runner.service_settings import (
     SECRET_VARIABLES,
@@ -151,6 +153,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tasks_tls_cert: Path | None = None
     tasks_tls_key: Path | None = None
     tasks_tls_ca: Path | None = None
+    http_tasks_concurrency: int = 100
+    """HTTP tasks that are sent at once; 0: this runner sends none."""
+    http_tasks_networks: dict[UUID, tuple[str, ...]] = {}
+    """Networks that an owner's HTTP tasks may reach although they are not public."""
+    connectivity_hostname: str = ""
+    """HTTP tasks wait until this name is resolved; empty: for nothing."""
     otlp_endpoint: str = ""
     """The base of a collector's OTLP/HTTP addresses; empty: no telemetry leaves the runner."""
     otlp_service_name: str = "openworkers-runner"
@@ -322,6 +330,7 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("BACKUP_KEEP", "backup_keep", _whole(0, 100_000)),
     ("TASKS_ADDR", "tasks_addr", parse_address),
     *TASKS_SERVER_TABLE,
+    *HTTP_TASKS_TABLE,
     ("OTLP_ENDPOINT", "otlp_endpoint", parse_otlp_endpoint),
     ("OTLP_SERVICE_NAME", "otlp_service_name", parse_service_name),
     ("OTLP_HEADERS", "otlp_headers", parse_otlp_headers),

@@ -17,6 +17,7 @@ from runner.app import (
     make_api,
     make_control,
     make_http,
+    make_http_tasks,
     make_kv_purge,
     make_logs_api,
     make_metrics,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from runner.store.pool import Pool
     from runner.tasks.engine import TaskEngine
     from runner.tasks_server.listener import TasksListener
+    from runner.tasks_server.server import TasksServer
 
 _log = logging.getLogger(__name__)
 _GC_THRESHOLD: Final = 20_000
@@ -151,16 +153,16 @@ class Service:
             self.background = Background(self.settings, self.calls.serving, self.bus, self._journal)
             stack.push_async_callback(self.background.close)
             await self.background.open()
-            self.task_runs = TaskRuns(self.settings, self.calls.serving, self.tasks)
+            http_tasks = make_http_tasks(self.settings, await self._open_tasks_server(stack))
+            self.task_runs = TaskRuns(self.settings, self.calls.serving, self.tasks, http_tasks)
             stack.push_async_callback(self.task_runs.close)
             make_logs_api(self.control, self.store, self.background)
             make_tasks_api(
                 self.control, self.store, self.tasks, self.bus, lambda: [self.task_runs.executor]
             )
-            await self._open_tasks_server(stack)
             self._stack = stack.pop_all()
 
-    async def _open_tasks_server(self, stack: AsyncExitStack) -> None:
+    async def _open_tasks_server(self, stack: AsyncExitStack) -> TasksServer:
         server = await stack.enter_async_context(make_tasks_server(self.settings, self.tasks))
         proxies = self.settings.trusted_proxies
         self._tasks_front.server = server.application(
@@ -169,6 +171,7 @@ class Service:
         if self._sockets.tasks is not None:
             self._tasks_listener = make_tasks_listener(self.settings, server, self._sockets.tasks)
             stack.push_async_callback(self._tasks_listener.close)
+        return server
 
     async def accept(self, front: FrontPage) -> None:
         """Open the doors: HTTP, NATS, then say that it serves. ``front`` answers what addresses no worker."""

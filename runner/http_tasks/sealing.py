@@ -25,6 +25,10 @@ _TASKS: Final = "tasks"
 _Shape = TypeVar("_Shape")
 
 
+class KeyAwayError(SecretError):
+    """It is sealed with a key that this runner does not have; others may."""
+
+
 class StoredAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """What the last attempt came to. ``response`` is the body, base64; None if there is none, or it is not kept."""
 
@@ -55,12 +59,17 @@ class TaskSealing:
 
         Raises
         ------
+        KeyAwayError
+            It was sealed with a key that is not here.
         SecretError
-            It was sealed with another key, belongs to another row, was changed, or is nothing of ours.
+            It belongs to another row, was changed, or is nothing of ours.
 
         """
         place = _place("options", owner, row)
         sealed = _unpacked(_decoded(options, str, place), place)
+        if len(sealed) > 1 and not self._box.knows(sealed):
+            key = f"it was sealed with key {sealed[1]}, which SECRETS_KEY does not have"
+            raise KeyAwayError(str(place), key)
         return _decoded(self._box.open(sealed, place), HttpTask, place)
 
     def seal_answer(self, answered: Answered, owner: UUID, row: UUID) -> dict[str, Any]:

@@ -6,11 +6,12 @@ Must not know SQL, nor how tasks are claimed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from runner.errors import SecretError
+from runner.errors import DatabaseUnavailableError, SecretError
 from runner.http_tasks.attempt import Attempt
 from runner.http_tasks.certificate_files import UPLOAD, CertificateFiles
 from runner.http_tasks.errors import ExchangeError, OversizeError
@@ -19,6 +20,7 @@ from runner.http_tasks.ids import queue_id
 from runner.http_tasks.model import Answered, HttpConfig
 from runner.http_tasks.network import Network, SystemNames
 from runner.http_tasks.outgoing import Outgoing
+from runner.http_tasks.sealing import KeyAwayError
 from runner.http_tasks.session import Session, profile_of
 from runner.http_tasks.verdict import (
     OVERSIZE,
@@ -31,41 +33,24 @@ from runner.http_tasks.verdict import (
 from runner.tasks.task import Failed, Released
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Awaitable, Callable
     from uuid import UUID
 
     from runner.http_tasks.model import HttpTask
     from runner.http_tasks.outgoing import Headers
     from runner.http_tasks.sealing import TaskSealing
     from runner.http_tasks.session import Transport
+    from runner.http_tasks.surroundings import Surroundings
     from runner.ops.addresses import AddressPolicy
     from runner.tasks.leases import Lease
     from runner.tasks.task import ClaimedTask, Outcome
 
+_log = logging.getLogger(__name__)
+_KEY_AWAY_S: Final = 30.0
+_DATABASE_AWAY_S: Final = 1.0
 _DNS_MESSAGE: Final = "application/dns-message"
 _OK: Final = 200
 _LONGEST_S: Final = 3600.0 * 24 * 365
-
-
-class Surroundings(Protocol):
-    """What tasks are sent into, of which the sender knows nothing itself."""
-
-    async def online(self) -> None:
-        """Wait until the network is there, if somebody wants that to be looked after."""
-
-    def policy(self, owner: UUID) -> AddressPolicy:
-        """Return where an owner's tasks may connect to."""
-        ...
-
-    async def uploads(self, owner: UUID, names: Iterable[str]) -> dict[str, bytes]:
-        """Return the content of an owner's uploads, of those that are there."""
-        ...
-
-    @property
-    def folder(self) -> Path | None:
-        """Where certificates lie that are named by path."""
-        ...
 
 
 class HttpTasks:
@@ -94,10 +79,17 @@ class HttpTasks:
             lease.timer.cancel()
         try:
             sealed = self._sealing.open(task.options, task.tenant, task.id)
+        except KeyAwayError as error:
+            # Maybe another runner has it, or this one after its next start: nothing is lost by waiting.
+            _log.warning("%s", error)
+            return Released(reason="sealed", after_s=_KEY_AWAY_S)
         except SecretError as error:
             return Failed(error=str(error), reason="sealed", final=True)
         await self._around.online()
-        end = await self._ended(task, sealed)
+        try:
+            end = await self._ended(task, sealed)
+        except DatabaseUnavailableError:
+            return Released(reason="database", after_s=_DATABASE_AWAY_S)
         if not sealed.config.trace_response_data:
             end = Answered(status=end.status, body=None, retry_after_s=end.retry_after_s)
         result = self._sealing.seal_answer(end, task.tenant, task.id)
@@ -107,6 +99,7 @@ class HttpTasks:
         transports, self._transports = list(self._transports.values()), {}
         for transport in transports:
             await transport.close()
+        await self._around.close()
 
     async def _ended(self, claimed: ClaimedTask, task: HttpTask) -> Answered:
         """Send a task, within its time: all of it, names and body included."""
@@ -124,6 +117,8 @@ class HttpTasks:
             return TIMEOUT
         except OversizeError:
             return OVERSIZE
+        except SecretError:
+            return unanswered("an uploaded certificate can not be opened")
         except ExchangeError as error:
             return unanswered(str(error))
 

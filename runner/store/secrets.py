@@ -90,6 +90,10 @@ class SecretBox:
             reason = f"it was changed, moved here from elsewhere, or key {sealed[1]} is another than it was sealed with"
             raise SecretError(str(place), reason) from None
 
+    def knows(self, sealed: bytes) -> bool:
+        """Tell whether the key that a secret was sealed with is here."""
+        return sealed[1:2] != b"" and sealed[1] in self._ciphers
+
     @property
     def current(self) -> bytes:
         """What a secret begins with that needs no sealing with a newer key; empty without a key."""
