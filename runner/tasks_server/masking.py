@@ -26,6 +26,7 @@ _NAMED_SECRET: Final = re.compile(
 _IN_QUERY: Final = re.compile(r"([?&])([^=&]+)=([^&]*)")
 _PRIVATE: Final = b"PRIVATE KEY"
 _AUTH: Final = ("authBasic", "authDigest", "authNtlm")
+_NEVER_EMPTY: Final = ("dnsServer", "resolve")
 _AUTH_OF_CONFIG: Final = ("locationTrusted", "proxyAuthBasic", "proxyAuthDigest", "proxyAuthNtlm")
 
 
@@ -44,6 +45,8 @@ def view_config(task: HttpTask) -> dict[str, Any]:
         request["authAwsSigv4"].update(key=MASK, secret=MASK)
     for name in _AUTH_OF_CONFIG:
         _password(config[name])
+    for name in _NEVER_EMPTY:
+        config[name] = config[name] or None
     config["proxyHeaders"] = dict.fromkeys(config["proxyHeaders"], MASK)
     if config["signature"] is not None:
         config["signature"]["secret"] = MASK

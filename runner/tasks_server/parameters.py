@@ -21,7 +21,7 @@ Sort = Literal["asc", "desc"]
 
 _ID_LENGTH: Final = 24
 _PRETTY: Final = "pretty"
-_ID: Final = re.compile(r"[A-Z0-9]{24}")
+_ID: Final = re.compile(r"[A-Za-z0-9]{24}")
 # The look-aheads come first: no digit or hyphen at the start, no two hyphens, none at the end.
 _NAME: Final = re.compile(r"(?![0-9\-])(?!.*--)(?!.*-$)[a-z0-9\-]{5,32}")
 OWNER: Final = Shape(
@@ -94,15 +94,14 @@ def read_queue_id(text: str) -> str:
         It can be none.
 
     """
-    name = text.upper()
     messages = []
-    if len(name) != _ID_LENGTH:
+    if len(text) != _ID_LENGTH:
         messages.append(f"String must contain exactly {_ID_LENGTH} character(s)")
-    if not _ID.fullmatch(name):
+    if not _ID.fullmatch(text):
         messages.append("Invalid queue id")
     if messages:
         raise invalid(CheckError(inside={"queueId": CheckError(*messages)}).tree())
-    return name
+    return text.upper()
 
 
 def read_owner_name(text: str) -> str:
