@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PEM: Final = b"-----BEGIN "
+_PRIVATE: Final = b"PRIVATE KEY"
 _PKCS12: Final = b"\x02\x01\x03"
 """The version with which the outermost sequence of a PKCS #12 file begins."""
 
@@ -52,23 +53,30 @@ def check_upload(asked: object) -> Upload:
     return Upload(content=content, holds=holds, name=checked.get("name"))
 
 
-def is_ca(content: bytes) -> bool:
-    return _is_certificate(content, "PEM") or _is_certificate(content, "DER")
-
-
 def is_certificate(content: bytes, form: str) -> bool:
-    """``form`` as in ``certType``."""
-    return _is_pkcs12(content) if form == "P12" else _is_certificate(content, form)
+    """``form`` as in ``certType``; what is said to be PEM or DER may be either."""
+    if form == "P12":
+        return _is_pkcs12(content)
+    from cryptography import x509
+
+    if _PEM in content:
+        return _succeeds(lambda: x509.load_pem_x509_certificates(content))
+    return _succeeds(lambda: x509.load_der_x509_certificate(content))
 
 
-def is_key(content: bytes, form: str) -> bool:
-    """``form`` as in ``keyType``. Of one with a password only the frame is seen: to open it may take any time its maker likes."""
+def has_key(content: bytes, form: str) -> bool:
+    """Whether a certificate's file may have its key, too."""
+    return form == "P12" or _PRIVATE in content
+
+
+def is_key(content: bytes) -> bool:
+    """Whether it is a private key in PEM or DER. Of one with a password only the frame is seen: to open it may take any time its maker likes."""
     from cryptography.hazmat.primitives import serialization
 
-    if (form == "PEM") != (_PEM in content):
-        return False
     load = (
-        serialization.load_pem_private_key if form == "PEM" else serialization.load_der_private_key
+        serialization.load_pem_private_key
+        if _PEM in content
+        else serialization.load_der_private_key
     )
     try:
         return _succeeds(lambda: load(content, password=None, unsafe_skip_rsa_key_validation=True))
@@ -79,23 +87,13 @@ def is_key(content: bytes, form: str) -> bool:
 def _held(content: bytes) -> Holds | None:
     if _is_pkcs12(content):
         return "pkcs12"
-    certificate = is_ca(content)
-    key = is_key(content, "PEM") or is_key(content, "DER")
+    certificate = is_certificate(content, "PEM")
+    key = is_key(content)
     if certificate and key:
         return "both"
     if certificate:
         return "certificate"
     return "key" if key else None
-
-
-def _is_certificate(content: bytes, form: str) -> bool:
-    from cryptography import x509
-
-    if (form == "PEM") != (_PEM in content):
-        return False
-    if form == "PEM":
-        return _succeeds(lambda: x509.load_pem_x509_certificates(content))
-    return _succeeds(lambda: x509.load_der_x509_certificate(content))
 
 
 def _is_pkcs12(content: bytes) -> bool:

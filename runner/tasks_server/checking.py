@@ -300,16 +300,3 @@ class Either:
 
     def schema(self) -> Schema:
         return {"anyOf": [rule.schema() for rule in self.rules.values()]}
-
-
-@dataclass(frozen=True)
-class Anything:
-    """No rule, for values whose kind is what counts."""
-
-    described: Mapping[str, Any]
-
-    def check(self, value: Any) -> Any:
-        return value
-
-    def schema(self) -> Schema:
-        return dict(self.described)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from runner.http_tasks import honoured
+from runner.http_tasks.errors import ExchangeError
 from runner.http_tasks.model import HttpConfig, HttpRequest
-from runner.tasks_server.checking import CheckError
+from runner.tasks_server.checking import REQUIRED, CheckError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ _FRAMING: Final = frozenset(
         "upgrade",
     }
 )
+_FORMS: Final = {"PEM": "PEM or DER", "DER": "PEM or DER"}
 _PARTS: Final[dict[str, tuple[type[msgspec.Struct], dict[str, frozenset[Transport]]]]] = {
     "httpRequest": (HttpRequest, honoured.REQUEST),
     "config": (HttpConfig, honoured.CONFIG),
@@ -49,6 +51,9 @@ class _Option:
             value: fewer for (name, value), fewer in honoured.VALUES.items() if name == field.name
         }
         self.default = field.default
+
+    def honoured_by(self, transport: Transport) -> bool:
+        return transport in self._by
 
     def by(self, transport: Transport, value: object) -> bool:
         """Whether a transport does what ``value`` asks for."""
@@ -107,6 +112,7 @@ def relate(
             if not options[name].by(transport, value):
                 found.add(part, name, CheckError(f"Invalid {transport} option"))
     _check_dates(config, now_ms, executes_ms, found)
+    _check_files(request, config, found)
     _check_certificates(config, certificates, found)
     found.done()
 
@@ -146,40 +152,58 @@ def _check_dates(
             found.add("config", name, CheckError(message))
 
 
+def _check_files(request: dict[str, Any], config: dict[str, Any], found: _Findings) -> None:
+    """What is a file in base64 must be one that the transports can read."""
+    cookie, hsts = request.get("cookie"), config.get("hsts")
+    if type(cookie) is str:
+        from runner.http_tasks.cookies import Cookies
+
+        if not _opens(lambda: Cookies(cookie, request["url"])):
+            found.add("httpRequest", "cookie", CheckError("Invalid cookie file"))
+    if type(hsts) is str:
+        from runner.http_tasks.strict import StrictHosts
+
+        if not _opens(lambda: StrictHosts(hsts)):
+            found.add("config", "hsts", CheckError("Invalid HSTS file"))
+
+
+def _opens(read: Callable[[], object]) -> bool:
+    try:
+        read()
+    except (ExchangeError, ValueError):
+        return False
+    return True
+
+
 def _check_certificates(
     config: dict[str, Any], certificates: CertificateFiles, found: _Findings
 ) -> None:
     if not ("ca" in config or "cert" in config or "key" in config):
         return
-    from runner.tasks_server.certificates import is_ca, is_certificate, is_key
+    from runner.tasks_server.certificates import has_key, is_certificate, is_key
 
-    def check(value: str, word: str, what: str, fits: Callable[[bytes], bool]) -> CheckError | None:
-        content = certificates.content(value)
-        if content is None:
-            return CheckError(f"{word} file does not exist")
-        return None if fits(content) else CheckError(f"{word} is no {what}")
-
+    content: bytes | None
     if "ca" in config:
-        error = check(config["ca"], "CA", "certificate in PEM or DER", is_ca)
-        if error:
-            found.add("config", "ca", error)
+        content = certificates.content(config["ca"])
+        if content is None:
+            found.add("config", "ca", CheckError("CA file does not exist"))
+        elif not is_certificate(content, "PEM"):
+            found.add("config", "ca", CheckError("CA is no certificate in PEM or DER"))
     if "cert" in config:
         form = config.get("certType", "PEM")
-        error = check(
-            config["cert"]["value"],
-            "Cert",
-            f"certificate in {form}",
-            lambda content: is_certificate(content, form),
-        )
-        if error:
+        content = certificates.content(config["cert"]["value"])
+        error = None
+        if content is None:
+            error = CheckError("Cert file does not exist")
+        elif not is_certificate(content, form):
+            error = CheckError(f"Cert is no certificate in {_FORMS.get(form, form)}")
+        elif "key" not in config and not has_key(content, form):
+            found.add("config", "key", CheckError(REQUIRED))
+        if error is not None:
             found.add("config", "cert", CheckError(inside={"value": error}))
     if "key" in config:
-        key_form = config.get("keyType", "PEM")
-        error = check(
-            config["key"],
-            "Key",
-            f"private key in {key_form}",
-            lambda content: is_key(content, key_form),
-        )
-        if error:
-            found.add("config", "key", error)
+        content = certificates.content(config["key"])
+        if content is None:
+            found.add("config", "key", CheckError("Key file does not exist"))
+        elif not is_key(content):
+            found.add("config", "key", CheckError("Key is no private key in PEM or DER"))

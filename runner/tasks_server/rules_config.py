@@ -22,7 +22,16 @@ from runner.tasks_server.checking import (
 )
 from runner.tasks_server.dates import LAST_MS, read_date
 from runner.tasks_server.urls import read_https_url, read_url
-from runner.tasks_server.words import BASE64, CREDENTIALS, HEADER_NAME, HEADERS, HOST, IP, URL
+from runner.tasks_server.words import (
+    BASE64,
+    CREDENTIALS,
+    HEADER_NAME,
+    HEADERS,
+    HOST,
+    IP,
+    ORDINARY_URL,
+    URL,
+)
 
 if TYPE_CHECKING:
     from runner.tasks_server.checking import Rule, Schema
@@ -154,7 +163,7 @@ _NETWORK: Final[dict[str, Rule]] = {
         0,
         1024,
         read=read_https_url,
-        described={"pattern": r"^https://[a-z0-9]{1,60}(/[a-z0-9]{1,60})*$"},
+        described={"pattern": ORDINARY_URL.replace("https?", "https", 1)},
     ),
     "dohInsecure": Flag(),
     "tlsVersion": _TLS,

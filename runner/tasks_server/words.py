@@ -20,6 +20,16 @@ _NO_CONTROLS: Final = re.compile(r"[^\x00-\x1f\x7f]*")
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?"
 HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
+_BASE64: Final = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$"
+_BYTE: Final = "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+# What is read is more than what is promised: hosts in any script, IPv6, paths with whatever a browser takes.
+ORDINARY_URL: Final = (
+    r"^https?://(?:(?:[a-z0-9](?:[a-z0-9\-]{0,61}[a-z0-9])?\.){0,3}[a-z](?:[a-z0-9\-]{0,61}[a-z0-9])?"
+    rf"|{_BYTE}(?:\.{_BYTE}){{3}})(?::[1-9][0-9]{{0,3}}|:[1-5][0-9]{{4}})?"
+    r"(?:/[A-Za-z0-9_~][A-Za-z0-9._~\-]*)*(?:\?[A-Za-z0-9._~=&\-]+)?$"
+)
+_URLS: Final = "http or https, without credentials; it does not end with / or ?"
+
 KEY: Final = Text(1, 64, _KEY, "Invalid key format")
 HEADER_NAME: Final = Text(1, 64, _HEADER, "Invalid key format")
 HEADER_VALUE: Final = Text(1, 1024, _LINE, "Invalid header value", trim=True)
@@ -30,10 +40,7 @@ CREDENTIALS: Final = Shape(
     ("username", "password"),
 )
 URL: Final = Text(
-    0,
-    MAX_URL,
-    read=read_url,
-    described={"format": "uri", "pattern": r"^https?://[a-z0-9]{1,60}(/[a-z0-9]{1,60})*$"},
+    0, MAX_URL, read=read_url, described={"pattern": ORDINARY_URL, "description": _URLS}
 )
 
 
@@ -71,8 +78,5 @@ def decoded(text: str) -> bytes:
 
 IP: Final = Text(read=_address, described={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})
 BASE64: Final = Text(
-    1,
-    32_768,
-    read=_base64,
-    described={"contentEncoding": "base64", "pattern": "^([A-Za-z0-9+/]{4})+$"},
+    1, 32_768, read=_base64, described={"contentEncoding": "base64", "pattern": _BASE64}
 )
