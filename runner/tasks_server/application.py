@@ -45,6 +45,8 @@ _READ: Final = frozenset({
     b"x-tasks-owner-id",
 })  # fmt: skip
 _INDENT: Final = 4
+_MAX_DRAINED_BYTES: Final = 1 << 20
+"""A body that is too large is read up to here, so that its sender gets to read the answer."""
 PARAMETER: Final = ":"
 """What a path has in the place of a name."""
 
@@ -143,23 +145,28 @@ def _without_pretty(query: bytes) -> tuple[bytes, bool]:
 
 async def _read(receive: Receive, headers: Mapping[bytes, bytes]) -> bytes:
     length = headers.get(b"content-length", b"")
-    if length.isdigit() and int(length) > MAX_BODY_BYTES:
+    if length.isdigit() and int(length) > _MAX_DRAINED_BYTES:
         raise _cut_off()
     message = await receive()
     body: bytes = message.get("body", b"")
-    while message.get("more_body", False) and len(body) <= MAX_BODY_BYTES:
+    size = len(body)
+    while message.get("more_body", False):
         message = await receive()
-        body += message.get("body", b"")
+        piece = message.get("body", b"")
+        size += len(piece)
+        if size <= MAX_BODY_BYTES:
+            body += piece
+        elif size > _MAX_DRAINED_BYTES:
+            raise _cut_off()
     if message["type"] == "http.disconnect":
         raise _LeftError
-    if len(body) > MAX_BODY_BYTES:
-        raise _cut_off()
+    if size > MAX_BODY_BYTES:
+        raise too_large()
     return body
 
 
 def _cut_off() -> Refused:
     refusal = too_large()
-    # What is left of it is not read.
     refusal.headers["connection"] = "close"
     return refusal
 
