@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from hypothesis import HealthCheck, settings
 
 from runner.http_tasks.certificate_files import CertificateFiles
 from runner.tasks_server.errors import Refused
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 NOW_MS = 1_795_000_000_000
 """In November 2026."""
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""For machines that have other things to do."""
 NO_FILES = CertificateFiles()
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from runner.tasks_server.dates import LAST_MS, read_date
 from runner.tasks_server.urls import read_url
+from tests.unit.runner.tasks_server.asking import CALM
 
 
 @pytest.mark.parametrize(
@@ -44,12 +45,14 @@ def test_what_names_no_day_since_1970_is_no_date(text: str) -> None:
         read_date(text)
 
 
+@CALM
 @given(st.text(max_size=60) | st.text("0123456789-:+TZ /.,APMDecJan", max_size=40))
 def test_any_text_is_a_date_or_none(text: str) -> None:
     with suppress(ValueError):
         assert 0 <= read_date(text) <= LAST_MS
 
 
+@CALM
 @given(st.integers() | st.floats(allow_nan=False))
 def test_any_number_is_a_date_or_none(number: float) -> None:
     try:
@@ -88,6 +91,7 @@ def test_what_leads_nowhere_is_no_url(text: str) -> None:
         read_url(text)
 
 
+@CALM
 @given(st.text(max_size=40).map(lambda text: "https://a" + text) | st.text(max_size=60))
 def test_a_url_that_was_read_is_read_as_itself(text: str) -> None:
     with suppress(ValueError):

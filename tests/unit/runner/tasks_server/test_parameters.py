@@ -16,7 +16,7 @@ from runner.tasks_server.parameters import (
     read_owner_name,
     read_queue_id,
 )
-from tests.unit.runner.tasks_server.asking import messages
+from tests.unit.runner.tasks_server.asking import CALM, messages
 
 NAME = (
     "String cannot start or end with a hyphen, contain consecutive hyphens, or begin with a number"
@@ -127,6 +127,7 @@ def test_the_body_of_an_owner_has_a_name_alone(
     assert messages(refused(read_owner, body), *path) == expected
 
 
+@CALM
 @given(st.text(max_size=40))
 def test_any_path_is_a_name_or_is_refused(text: str) -> None:
     for read in (read_owner_name, read_queue_id):

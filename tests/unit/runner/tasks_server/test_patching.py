@@ -14,7 +14,7 @@ from runner.http_tasks.model import HttpTask
 from runner.tasks_server.errors import Refused
 from runner.tasks_server.masking import MASK, view_config
 from runner.tasks_server.patching import Patched, read_patch
-from tests.unit.runner.tasks_server.asking import NO_FILES, NOW_MS, asked, messages, register
+from tests.unit.runner.tasks_server.asking import CALM, NO_FILES, NOW_MS, asked, messages, register
 
 DUE_MS = NOW_MS + 60_000
 PERSON = {"username": "me", "password": "geheim"}
@@ -208,6 +208,7 @@ PATCHES = st.recursive(
 )  # fmt: skip
 
 
+@CALM
 @given(PATCHES)
 def test_any_json_changes_a_task_or_is_refused(body: Any) -> None:
     task = full()

@@ -13,6 +13,7 @@ from runner.http_tasks.model import Credentials, Field, HttpConfig, HttpTask
 from runner.tasks_server.errors import Refused
 from runner.tasks_server.registration import execution_at, read_registration
 from tests.unit.runner.tasks_server.asking import (
+    CALM,
     NO_FILES,
     NOW_MS,
     asked,
@@ -179,6 +180,7 @@ def test_a_task_is_executed_at_its_date_or_after_its_delay() -> None:
     assert execution_at(register(asked()).config, 1) == 2
 
 
+@CALM
 @given(
     JSON
     | st.dictionaries(NAMES, JSON | st.dictionaries(FIELDS, JSON | WORDS, max_size=6), max_size=4)
@@ -188,6 +190,7 @@ def test_any_json_is_a_task_or_a_tree_of_what_is_wrong(body: Any) -> None:
     assert wrong is None or messages(wrong) is not None
 
 
+@CALM
 @given(st.dictionaries(FIELDS, JSON | WORDS, max_size=3), st.sampled_from(["fetch", "curl"]))
 def test_any_settings_are_taken_or_refused_with_their_names(
     config: dict[str, Any], transport: str
@@ -196,12 +199,14 @@ def test_any_settings_are_taken_or_refused_with_their_names(
     assert wrong is None or wrong["config"].keys() <= {*config, "_errors", "key"}
 
 
+@CALM
 @given(st.binary(max_size=200))
 def test_any_bytes_are_answered(body: bytes) -> None:
     with pytest.raises(Refused):
         read_registration(body, NOW_MS, NO_FILES)
 
 
+@CALM
 @given(
     st.fixed_dictionaries(
         {},
