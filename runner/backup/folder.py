@@ -9,12 +9,13 @@ import asyncio
 import fcntl
 import os
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from runner.backup.errors import BackupPlaceError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from pathlib import Path
 
 _BLOCK: Final = 1 << 20
@@ -53,12 +54,11 @@ class BackupFolder:
         try:
             self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._sweep()
-            fd = os.open(writing, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            fd = _open_locked(writing)
         except OSError as error:
             raise self._failed(error) from error
         try:
             with os.fdopen(fd, "wb", buffering=0) as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
                 async for block in blocks:
                     await self._do(_write_all, file.fileno(), block)
                 await self._do(os.fsync, file.fileno())
@@ -81,8 +81,7 @@ class BackupFolder:
             raise self._failed(error) from error
 
     async def delete(self, name: str) -> None:
-        with suppress(FileNotFoundError):
-            await self._do((self._path / name).unlink)
+        await self._do(partial((self._path / name).unlink, missing_ok=True))
 
     def _sweep(self) -> None:
         """Delete what writers left who were killed."""
@@ -91,8 +90,7 @@ class BackupFolder:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
 
-    async def _do(self, work: object, *arguments: object) -> None:
-        assert callable(work)
+    async def _do(self, work: Callable[..., object], *arguments: object) -> None:
         try:
             await asyncio.to_thread(work, *arguments)
         except OSError as error:
@@ -100,6 +98,16 @@ class BackupFolder:
 
     def _failed(self, error: OSError) -> BackupPlaceError:
         return BackupPlaceError(self.described, error.strerror or str(error))
+
+
+def _open_locked(path: Path) -> int:
+    while True:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        # Another's sweep may have come between.
+        if os.fstat(fd).st_nlink:
+            return fd
+        os.close(fd)
 
 
 def _write_all(fd: int, block: bytes) -> None:

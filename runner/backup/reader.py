@@ -111,8 +111,10 @@ class BackupReader:
         if name != HEAD or size > _MAX_HEAD:
             raise ValueError("it is no backup of Isolane")
         self.head = self._decoded(await self._content(size), Head)
-        if self.head.format != FORMAT:
+        if self.head.format > FORMAT:
             raise NewerBackupError(self._name, f"its format is {self.head.format}, not {FORMAT}")
+        if self.head.format != FORMAT:
+            raise ValueError("its format is none")
         last = ("", 0)
         seen: set[str] = set()
         while True:

@@ -1,0 +1,370 @@
+"""What is made under load is one moment, and comes back as it was."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from runner.backup.errors import BackupError, NewerBackupError, NotEmptyError
+from runner.backup.folder import BackupFolder
+from runner.backup.making import Backup
+from runner.backup.progress import Unwatched
+from runner.backup.tables import Catalog
+from runner.store.migrate import Migration, Migrator, read_migrations
+from runner.store.pool import connect
+from tests.integration.backup.keeping import NAME, bring_back, keep, keep_as, look, query
+from tests.integration.store.test_migrations import describe
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from pathlib import Path
+    from typing import Self
+
+    from runner.store.pool import Connection
+
+FILL = """
+INSERT INTO users (username) SELECT 'user-' || i FROM generate_series(1, 5) i;
+INSERT INTO kv_configs (user_id, name) SELECT id, 'accounts' FROM users;
+INSERT INTO kv_data (namespace_id, key, value)
+    SELECT id, key, '{"amount": 1000, "text": "a\\tb\\nc\\\\d \\u00fc"}' FROM kv_configs, unnest(ARRAY['a', 'b', E'c\\td\\ne\\\\']) key;
+INSERT INTO environments (user_id, name) SELECT id, 'env' FROM users;
+INSERT INTO workers (user_id, name, environment_id) SELECT user_id, 'w-' || left(id::text, 8), id FROM environments;
+UPDATE environments SET made_for = workers.id FROM workers WHERE environment_id = environments.id;
+INSERT INTO worker_deployments (worker_id, version, hash, code_type, code)
+    SELECT id, 1, 'x', 'javascript', decode('00ff0a5c2e', 'hex') FROM workers;
+UPDATE workers SET current_version = 1;
+SELECT upgrade_worker_to_project(id) FROM workers;
+INSERT INTO crons (value, worker_id) SELECT '0 0 1 1 *', id FROM workers;
+INSERT INTO tasks (script, payload, tenant, scheduled_at)
+    SELECT 'a.js', jsonb_build_object('n', i), md5((i % 7)::text)::uuid, now() - i * interval '1 s' FROM generate_series(1, 3000) i;
+INSERT INTO tasks (script, status, lease_id, leased_until, leased_by, attempts, started_at)
+    SELECT 'b.js', 'running', gen_random_uuid(), now() + interval '1 h', 'gone', 1, now() FROM generate_series(1, 3);
+"""
+TRANSFER = """
+UPDATE kv_data SET value = jsonb_set(value, '{amount}', to_jsonb((value ->> 'amount')::int + CASE key WHEN 'a' THEN %s ELSE -%s END))
+WHERE key IN ('a', 'b')
+"""
+SUMS = "SELECT namespace_id, sum((value ->> 'amount')::int) FROM kv_data WHERE key IN ('a', 'b') GROUP BY 1"
+
+
+async def fingerprints(url: str) -> dict[str, list[tuple[object, ...]]]:
+    """Give all rows of all tables of ours, without what a restore changes."""
+    async with connect(url) as connection:
+        tables = await Catalog(connection, read_migrations()).tables()
+        found: dict[str, list[tuple[object, ...]]] = {}
+        for table in tables:
+            what = f"SELECT t::text FROM {table.name} t ORDER BY 1"
+            if table.name == "tasks":
+                what = "SELECT id, tenant, script, payload::text, created_at, scheduled_at FROM tasks ORDER BY id"
+            found[table.name] = await (await connection.execute(what.encode())).fetchall()
+    return found
+
+
+class Load:
+    """Writers that never pause: transfers between two rows, and tasks that come, run and end."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._busy = asyncio.Event()
+        self._writes = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(self._transfer()), asyncio.create_task(self._enqueue())]
+        await self.writes(5)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.wait(self._tasks)
+
+    async def writes(self, count: int) -> None:
+        """Wait until so many more were made."""
+        wanted = self._writes + count
+        while self._writes < wanted:
+            self._busy.clear()
+            await self._busy.wait()
+
+    def _wrote(self) -> None:
+        self._writes += 1
+        self._busy.set()
+
+    async def _transfer(self) -> None:
+        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+            while True:
+                await connection.execute(TRANSFER.encode(), (7, 7))
+                self._wrote()
+
+    async def _enqueue(self) -> None:
+        """Each task has a key with its number, and a row of kv_data that says the same, by one transaction."""
+        number = 0
+        async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as connection:
+            while True:
+                number += 1
+                async with connection.transaction():
+                    await connection.execute(
+                        "INSERT INTO tasks (script, key) VALUES ('load.js', %s)",
+                        (f"load-{number}",),
+                    )
+                    await connection.execute(
+                        "UPDATE kv_data SET value = to_jsonb(%s::int) WHERE key LIKE 'c%%'",
+                        (number,),
+                    )
+                if number % 3 == 0:
+                    await connection.execute(
+                        "UPDATE tasks SET status = 'completed', completed_at = now() WHERE key = %s",
+                        (f"load-{number}",),
+                    )
+                self._wrote()
+
+
+async def test_a_backup_under_load_is_one_moment(source: str, target: str, tmp_path: Path) -> None:
+    """Two rows between which money goes have the same sum as always; a task and the row that counts it are both there, or neither."""
+    query(source, FILL)
+    async with Load(source) as load:
+        path = await keep(source, tmp_path)
+        await load.writes(5)
+    restored = await bring_back(path, target)
+    assert restored.tasks_released == 3
+    assert {amount for _, amount in query(target, SUMS)} == {2000}
+    ((tasks, counted),) = query(
+        target,
+        "SELECT (SELECT count(*) FROM tasks WHERE script = 'load.js'),"
+        " (SELECT max(value::text::int) FROM kv_data WHERE key LIKE 'c%')",
+    )
+    assert tasks == counted > 0
+    assert query(source, "SELECT count(*) FROM tasks WHERE script = 'load.js'")[0][0] > tasks
+
+
+async def test_what_comes_back_is_what_was_there(source: str, target: str, tmp_path: Path) -> None:
+    """Rows, schema and triggers; whatever runs is released and costs no attempt."""
+    query(source, FILL)
+    path = await keep(source, tmp_path)
+    restored = await bring_back(path, target)
+    assert restored == ([], 3, 0)
+    assert await fingerprints(target) == await fingerprints(source)
+    async with connect(source) as ours, connect(target) as theirs:
+        assert await describe(theirs) == await describe(ours)
+    assert (
+        query(
+            target,
+            "SELECT status, attempts, lease_id, leased_until FROM tasks WHERE script = 'b.js'",
+        )
+        == [("pending", 0, None, None)] * 3
+    )
+    # Triggers are on again: what is another's can not be named.
+    with pytest.raises(psycopg.errors.CheckViolation, match="of the same user"):
+        query(
+            target,
+            "UPDATE workers SET environment_id = (SELECT id FROM environments e WHERE e.user_id <> workers.user_id LIMIT 1)",
+        )
+    assert query(target, "SELECT count(*) FROM pg_trigger WHERE tgenabled <> 'O'") == [(0,)]
+    manifest = await look(path)
+    assert manifest.rows == sum(part.rows for part in manifest.tables) > 3000
+    assert "tasks_throttle" not in {part.table for part in manifest.tables}
+
+
+async def test_an_empty_database_with_the_schema_will_do(
+    source: str, tmp_path: Path, create_database: Callable[[str], str], template: str
+) -> None:
+    query(source, FILL)
+    path = await keep(source, tmp_path)
+    target = create_database(template)
+    await bring_back(path, target)
+    assert await fingerprints(target) == await fingerprints(source)
+    # Twice it is not empty any more.
+    before = await fingerprints(target)
+    with pytest.raises(NotEmptyError, match="it has rows in table"):
+        await bring_back(path, target)
+    assert await fingerprints(target) == before
+
+
+async def test_somebody_elses_rows_are_in_the_way(source: str, target: str, tmp_path: Path) -> None:
+    path = await keep(source, tmp_path)
+    query(target, "CREATE SCHEMA shop; CREATE TABLE shop.orders (id int)")
+    query(target, "INSERT INTO shop.orders VALUES (1)")
+    with pytest.raises(NotEmptyError, match=r"rows in table shop\.orders"):
+        await bring_back(path, target)
+    assert query(target, "SELECT to_regclass('isolane_migrations')") == [(None,)]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_an_older_schema_is_restored_and_then_migrated(
+    target: str, tmp_path: Path, create_database: Callable[[str], str], at_once: bool
+) -> None:
+    """As if it had been migrated where it came from: rows go through the same files. Enumerations need two transactions on older servers."""
+    older = [one for one in read_migrations() if one.number < 9]
+    source = create_database("template1")
+    async with connect(source) as connection:
+        await Migrator(connection, older).up()
+    query(source, "INSERT INTO users (username) VALUES ('old')")
+    query(source, "INSERT INTO workers (user_id, name) SELECT id, 'hello' FROM users")
+    path = await keep(source, tmp_path)
+    restored = await bring_back(path, target, at_once=at_once)
+    assert restored.migrated == [one.name for one in read_migrations() if one.number >= 9]
+    assert query(target, "SELECT name, managed_by FROM workers") == [("hello", None)]
+    async with connect(source) as connection:
+        await Migrator(connection).up()
+        async with connect(target) as restored_one:
+            assert await describe(restored_one) == await describe(connection)
+
+
+async def test_a_backup_with_a_migration_that_is_unknown_or_another_is_refused(
+    source: str, target: str, tmp_path: Path
+) -> None:
+    path = await keep(source, tmp_path)
+    *known, last = read_migrations()
+    with pytest.raises(NewerBackupError, match=f"has {last.name}, which is not known here"):
+        await bring_back(path, target, known)
+    another = dataclasses.replace(last, checksum="another")
+    with pytest.raises(NewerBackupError, match=f"another {last.name}"):
+        await bring_back(path, target, [*known, another])
+    assert query(target, "SELECT to_regclass('users')") == [(None,)]
+
+
+async def test_an_older_backup_does_not_go_into_a_newer_schema(
+    source: str, target: str, tmp_path: Path
+) -> None:
+    """Its rows would miss what migrations do to rows."""
+    *known, last = read_migrations()
+    async with connect(target) as connection:
+        await Migrator(connection, known).up()
+    path = await keep(target, tmp_path)
+    with pytest.raises(NotEmptyError, match=f"{last.name}, which the backup has not"):
+        await bring_back(path, source)
+
+
+async def test_a_database_of_a_newer_version_is_not_backed_up_and_an_older_one_is(
+    source: str, tmp_path: Path
+) -> None:
+    """Before an upgrade is when one wants a backup."""
+    *known, last = read_migrations()
+    with pytest.raises(BackupError, match=f"{last.name} is unknown"):
+        await keep_as(source, tmp_path, known)
+    assert list(tmp_path.iterdir()) == []
+    more = Migration(9999, "9999_more", "CREATE TABLE more (id int)", "x", baseline=False)
+    path = await keep_as(source, tmp_path, [*known, last, more])
+    assert [one.name for one in (await look(path)).migrations][-1] == last.name
+
+
+async def test_a_database_without_our_schema_is_not_backed_up(target: str, tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="it has no schema of ours"):
+        await keep(target, tmp_path)
+
+
+async def test_sequences_identities_and_computed_columns_come_back(
+    source: str, target: str, tmp_path: Path
+) -> None:
+    """The next number is the next, and tables of others are named but not taken."""
+    more = Migration(
+        9999,
+        "9999_more",
+        "CREATE TABLE numbered (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, old serial,"
+        " twice int GENERATED ALWAYS AS (old * 2) STORED, at timestamptz, share float8, raw bytea);",
+        "x",
+        baseline=False,
+    )
+    migrations = [*read_migrations(), more]
+    async with connect(source) as connection:
+        await Migrator(connection, migrations).up()
+    query(
+        source,
+        "INSERT INTO numbered (at, share, raw) SELECT 'infinity', 0.1::float8 + 0.2, '\\x5c2e0a' FROM generate_series(1, 3)",
+    )
+    query(source, "CREATE TABLE ow_tasks (id int)")
+    path = await keep_as(source, tmp_path, migrations)
+    assert (await look(path)).left_out == ["public.ow_tasks"]
+    await bring_back(path, target, migrations)
+    rows = "SELECT t::text FROM numbered t ORDER BY id"
+    assert query(target, rows) == query(source, rows)
+    assert query(target, "INSERT INTO numbered (at) VALUES (now()) RETURNING id, old, twice") == [
+        (4, 4, 8)
+    ]
+
+
+async def test_rows_that_do_not_fit_together_undo_all(
+    source: str, target: str, tmp_path: Path
+) -> None:
+    """The server checks each reference when the rows are there."""
+    query(source, FILL)
+    query(source, "ALTER TABLE kv_data DROP CONSTRAINT kv_data_namespace_id_fkey")
+    query(source, "INSERT INTO kv_data (namespace_id, key, value) VALUES (%s, 'x', '1')", uuid4())
+    path = await keep(source, tmp_path)
+    with pytest.raises(BackupError, match="kv_data_namespace_id_fkey"):
+        await bring_back(path, target)
+    assert query(target, "SELECT to_regclass('users')") == [(None,)]
+
+
+class _Changing(BackupFolder):
+    """A folder whose file is another at the second reading."""
+
+    def __init__(self, path: Path, other: Path) -> None:
+        super().__init__(path)
+        self._others = [BackupFolder(other), BackupFolder(path)]
+
+    async def read(self, name: str, start: int = 0) -> AsyncGenerator[bytes]:
+        async for chunk in self._others.pop().read(name, start):
+            yield chunk
+
+
+async def test_a_file_that_changes_between_its_two_readings_undoes_all(
+    source: str, target: str, tmp_path: Path
+) -> None:
+    path = await keep(source, tmp_path / "a")
+    query(source, FILL)
+    other = await keep(source, tmp_path / "b")
+    with pytest.raises(BackupError, match="its rows of table"):
+        await bring_back(path, target, place=_Changing(path.parent, other.parent))
+    assert query(target, "SELECT to_regclass('users')") == [(None,)]
+
+
+async def test_no_superuser_is_needed(
+    source: str, create_database: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Who owns the tables may restore them."""
+    query(source, FILL)
+    path = await keep(source, tmp_path)
+    target = create_database("template1")
+    database = target.rpartition("/")[2]
+    role = f"owner_{uuid4().hex}"
+    query(target, f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+    query(target, f"ALTER DATABASE {database} OWNER TO {role}")
+    place = target.partition("@")[2]
+    await bring_back(path, f"postgresql://{role}:secret@{place}")
+    assert await fingerprints(target) == await fingerprints(source)
+    query(
+        target, f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}"
+    )
+
+
+async def test_a_backup_that_fails_leaves_no_file(source: str, tmp_path: Path) -> None:
+    """The server goes away in the middle."""
+    query(source, FILL)
+    query(
+        source,
+        "INSERT INTO logs (date, worker_id, message, level) SELECT now(), workers.id, repeat(md5(i::text), 1000), 'info' FROM workers, generate_series(1, 400) i",
+    )
+
+    async with connect(source) as connection:
+        blocks = ended_early(connection)
+        with pytest.raises(BackupError, match="failed while it was read"):
+            await BackupFolder(tmp_path).put(NAME, blocks)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def ended_early(connection: Connection) -> AsyncGenerator[bytes]:
+    """Give some of a backup, and then end its session."""
+    ended = False
+    async for block in Backup(connection, read_migrations(), Unwatched()).blocks():
+        yield block
+        if not ended:
+            ended = True
+            pid = connection.info.backend_pid
+            with psycopg.connect(connection.info.dsn, password=connection.info.password) as other:
+                other.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
