@@ -28,6 +28,7 @@ STAGES: Final[Mapping[str, str]] = {
     "log-stats": "stats.Stats",
     "pass": "pass_on.Pass",
     "scheduler": "scheduler.Scheduler",
+    "send-email": "send_email.SendEmail",
     "sql": "sql.Sql",
     "stats": "stats.Stats",
     "rename": "rename.Rename",
