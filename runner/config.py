@@ -159,21 +159,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Networks that an owner's HTTP tasks may reach although they are not public."""
     connectivity_hostname: str = ""
     """HTTP tasks wait until this name is resolved; empty: for nothing."""
-    backup_method: Method = "LOCAL"
-    backup_folder: Path = Path("backups")
-    backup_cron: str = ""
-    """When backups are made; empty: by hand only."""
-    backup_timezone: str = "UTC"
-    backup_keep: int = 14
-    """So many; 0: all."""
-    backup_endpoint: str = ""
-    """Empty: Amazon's."""
-    backup_access_key: str = ""
-    backup_secret_key: str = ""
-    backup_session_token: str = ""
-    backup_bucket: str = ""
-    backup_path: str = ""
-    backup_region: str = ""
     otlp_endpoint: str = ""
     """The base of a collector's OTLP/HTTP addresses; empty: no telemetry leaves the runner."""
     otlp_service_name: str = "openworkers-runner"
@@ -346,9 +331,6 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("TASKS_ADDR", "tasks_addr", parse_address),
     *TASKS_SERVER_TABLE,
     *HTTP_TASKS_TABLE,
-    *BACKUP_TABLE,
-    ("BACKUP_FOLDER", "backup_folder", Path),
-    ("BACKUP_KEEP", "backup_keep", _whole(0, 100_000)),
     ("OTLP_ENDPOINT", "otlp_endpoint", parse_otlp_endpoint),
     ("OTLP_SERVICE_NAME", "otlp_service_name", parse_service_name),
     ("OTLP_HEADERS", "otlp_headers", parse_otlp_headers),
