@@ -10,10 +10,11 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from runner.store.migrate import Migrator
-from runner.store.pool import connect
+from runner.store.pool import connect, open_pool
+from tests.integration.bindings.tenant_platform import LIMITS, Db, Platform
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +40,16 @@ def database(postgres_url: str) -> str:
         connection.execute("CREATE DATABASE bindings")
     asyncio.run(migrate())
     return url
+
+
+@pytest.fixture
+async def platform(database: str) -> AsyncIterator[Platform]:
+    async with open_pool(database, most=3) as pool:
+        platform = Platform(pool, database, LIMITS)
+        yield platform
+        await platform.close()
+
+
+@pytest.fixture
+async def db(platform: Platform) -> Db:
+    return platform.worker(await platform.create(max_rows=5, timeout_s=1))
