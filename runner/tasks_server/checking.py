@@ -19,6 +19,8 @@ Kind = Literal["null", "boolean", "number", "string", "array", "object"]
 Schema = dict[str, Any]
 
 REQUIRED: Final = "Required"
+_MOST_WRONG: Final = 100
+"""Of an object's keys; what is refused must not be answered with many times as much."""
 _ERRORS: Final = "_errors"
 _KINDS: Final[Mapping[type, Kind]] = {
     type(None): "null",
@@ -230,6 +232,8 @@ class Table:
                 checked[name] = self.value.check(one)
             except CheckError as error:
                 wrong[name] = error
+                if len(wrong) == _MOST_WRONG:
+                    break
         if wrong:
             raise CheckError(inside=wrong)
         return checked

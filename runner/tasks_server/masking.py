@@ -1,6 +1,6 @@
 """A task as its owner may look at it again: all fields, secrets as ``***``. Must not know where tasks are kept.
 
-Secret are passwords, keys and tokens, cookies, the values of headers and parameters that are named like one, all headers for a proxy, and
+Secret are passwords, keys and tokens, cookies, the values of headers, parameters and fields that are named like one, all headers for a proxy, and
 the content of private keys; not the names of files and uploads.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MASK: Final = "***"
 _NAMED_SECRET: Final = re.compile(
-    r"(?i)auth|cookie|token|secret|passw|pwd|api[-_.]?key|credential|signature|session|private"
+    r"(?i)auth(?!or(?!i))|cookie|token|secret|passw|pwd|(?:api|access)[-_.]?key|credential|signature|session|private"
     r"|(?:^|[-_.])(?:key|sig|jwt)$"
 )
 _IN_QUERY: Final = re.compile(r"([?&])([^=&]+)=([^&]*)")
@@ -37,6 +37,7 @@ def view_config(task: HttpTask) -> dict[str, Any]:
     request["url"] = _url(request["url"])
     request["headers"] = _named(request["headers"])
     request["query"] = _named(request["query"])
+    request["data"] = _data(request["data"])
     if request["cookie"] is not None:
         request["cookie"] = _cookie(request["cookie"])
     for name in _AUTH:
@@ -73,6 +74,21 @@ def _password(of: dict[str, Any] | None) -> None:
 
 def _named(values: dict[str, str]) -> dict[str, str]:
     return {name: MASK if _NAMED_SECRET.search(name) else value for name, value in values.items()}
+
+
+def _data(data: Any) -> Any:
+    if isinstance(data, list):
+        return [one | {"value": MASK} if _NAMED_SECRET.search(one["name"]) else one for one in data]
+    if isinstance(data, dict):
+        return {
+            name: _data(value)
+            if isinstance(value, dict)
+            else MASK
+            if value is not None and _NAMED_SECRET.search(name)
+            else value
+            for name, value in data.items()
+        }
+    return data
 
 
 def _cookie(cookie: str | list[dict[str, str]]) -> str | list[dict[str, str]]:

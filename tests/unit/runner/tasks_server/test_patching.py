@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.http_tasks.model import HttpTask
+from runner.http_tasks.model import Field, HttpTask
 from runner.tasks_server.errors import Refused
 from runner.tasks_server.masking import MASK, view_config
 from runner.tasks_server.patching import Patched, read_patch
@@ -32,7 +32,7 @@ def full() -> HttpTask:
         cookie=[{"name": "sid", "value": "geheim"}, {"name": "b", "value": "geheim"}],
         authBasic=PERSON,
         authAwsSigv4={"provider1": "aws", "provider2": "amz", "region": "r", "service": "s", "key": "geheim", "secret": "geheim"},
-        data={"a": 1},
+        data={"a": 1, "author": "me", "b": {"password": "geheim", "pin": None}, "token": "geheim"},
     )  # fmt: skip
     body["config"] = {
         "executionDelay": 60_000,
@@ -64,9 +64,21 @@ def test_no_secret_is_shown() -> None:
     assert view["httpRequest"]["headers"] == {"Authorization": MASK, "X-Api-Key": MASK, "X-Kind": "plain"}  # fmt: skip
     assert view["httpRequest"]["query"] == {"access_token": MASK, "page": "1"}
     assert view["httpRequest"]["authBasic"] == {"username": "me", "password": MASK}
+    assert view["httpRequest"]["data"] == {"a": 1, "author": "me", "b": {"password": MASK, "pin": None}, "token": MASK}  # fmt: skip
     assert view["config"]["proxyHeaders"] == {"X-A": MASK}
     file = msgspec.structs.replace(task.request, cookie=COOKIE_FILE)
     assert view_config(msgspec.structs.replace(task, request=file))["httpRequest"]["cookie"] == MASK
+
+
+def test_fields_that_are_named_like_secrets_are_hidden() -> None:
+    fields = [{"name": "user", "value": "me"}, {"name": "password", "value": "geheim"}]
+    task = register(asked("httpRequest", "data", fields))
+    shown = view_config(task)["httpRequest"]["data"]
+    assert shown == [fields[0], {"name": "password", "value": MASK}]
+    assert patch(task, {"httpRequest": {"data": shown[::-1]}}).task.request.data == [
+        Field(name="password", value="geheim"),
+        Field(name="user", value="me"),
+    ]
 
 
 def test_all_that_is_no_secret_is_shown() -> None:

@@ -80,6 +80,11 @@ def test_all_mistakes_are_told_at_once() -> None:
     }
 
 
+def test_of_very_many_mistakes_some_are_told() -> None:
+    query = {f"{index} ": "x" for index in range(1000)}
+    assert len(refusal(asked("httpRequest", "query", query))["httpRequest"]["query"]) == 101
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"a":1}x', b"[" * 30_000, b'"\\ud800"'])
 def test_what_is_no_json_is_called_an_invalid_value(body: bytes) -> None:
     with pytest.raises(Refused) as caught:
