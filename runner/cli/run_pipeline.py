@@ -89,7 +89,7 @@ async def check_functions(settings: Settings, graph: Graph) -> None:
 
     """
     _configure_logging(settings)
-    async with _open_functions(settings, graph):
+    async with open_functions(settings, graph):
         pass
 
 
@@ -101,7 +101,7 @@ async def run_pipeline(
     try:
         graph.check()
         with Signals() as signals:
-            async with _open_functions(settings, graph) as (functions, runner):
+            async with open_functions(settings, graph) as (functions, runner):
 
                 def held_bytes() -> tuple[int, int]:
                     hosts = () if runner is None else runner.supervisor.hosts
@@ -148,7 +148,7 @@ async def _until_signalled(pipeline: Pipeline, signals: Signals, timeout_s: floa
 
 
 @asynccontextmanager
-async def _open_functions(
+async def open_functions(
     settings: Settings, graph: Graph
 ) -> AsyncIterator[tuple[dict[str, StageFunctions], Runner | None]]:
     """Start isolate hosts for a document that has JavaScript, and load all of it."""

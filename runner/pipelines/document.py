@@ -93,9 +93,10 @@ class _Document:
             self._refuse(
                 root.place, "there is no key 'pipeline', which has the stages by their names"
             )
-        elif not (stages := self._mapping(top["pipeline"], "pipeline")):
-            self._refuse(top["pipeline"].place, "the pipeline has no stage")
         else:
+            stages = self._mapping(top["pipeline"], "pipeline")
+            if not stages and not self._faults:
+                self._refuse(top["pipeline"].place, "the pipeline has no stage")
             for name, node in stages.items():
                 place = top["pipeline"].keys[name]
                 spec = self._stage(name, place, node)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAIN: Final = "stage_functions.js"
 _HEADER: Final = "export default (\n"
 _FUNCTION: Final = re.compile(r"\bf([0-9]+)\.js(?::([0-9]+))?(?::([0-9]+))?")
+_NAMELESS: Final = re.compile(r"^(at (?:async )?)((?:Object\.)?default) \((?=f([0-9]+)\.js)")
 _OURS: Final = re.compile(r"\b(stage_functions|functions|shim)\.js\b")
 
 
@@ -57,16 +58,23 @@ class Places:
     """Where the program's lines are in the document."""
 
     def __init__(self, spec: StageSpec) -> None:
+        self._keys = list(spec.functions)
         self._functions: list[FunctionText] = list(spec.functions.values())
 
     def stack(self, text: str) -> list[str]:
         """Return the lines of a stack that are about the document."""
         lines = [line.strip() for line in text.splitlines()]
         return [
-            self.translated(line)
+            self.translated(_NAMELESS.sub(self._name, line))
             for line in lines
             if line.startswith("at ") and not _OURS.search(line)
         ]
+
+    def _name(self, found: re.Match[str]) -> str:
+        """Return the key of a function that has no name of its own."""
+        number = int(found[3])
+        key = self._keys[number] if number < len(self._keys) else found[2]
+        return f"{found[1]}{key} ({found[0].rpartition('(')[2]}"
 
     def translated(self, text: str) -> str:
         """Return a text that names the document where it named the program."""

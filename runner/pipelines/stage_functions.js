@@ -6,6 +6,7 @@ import { config, functions, hostname, shim } from './functions.js';
 const now = performance.now.bind(performance);
 // An execution's limits are for its calls together: so there are not too many in one.
 const SLICE_MS = 10;
+const STEPS = 64;
 const ABSENT = {
   util: 'this.util is not there: use template literals and JSON.stringify',
   moment: 'this.moment is not there: use Date and Intl.DateTimeFormat',
@@ -49,6 +50,17 @@ function thrown(error) {
   return ['Error', `thrown: ${typeof error === 'object' ? JSON.stringify(error) : String(error)}`, ''];
 }
 
+// Whether a promise waits for more than other promises do: for the network, or for time.
+async function waits(promise) {
+  let settled = false;
+  const settle = () => {
+    settled = true;
+  };
+  promise.then(settle, settle);
+  for (let step = 0; step < STEPS && !settled; step += 1) await null;
+  return !settled;
+}
+
 async function each(f, calls) {
   const until = now() + SLICE_MS;
   const done = [];
@@ -56,9 +68,14 @@ async function each(f, calls) {
     let alone = false;
     try {
       const value = f.apply(self, args);
-      // What a call may ask of the world is counted by execution: one that waits has one of its own.
-      alone = typeof value?.then === 'function';
-      done.push(text(alone ? await value : value));
+      if (typeof value?.then === 'function') {
+        const promise = Promise.resolve(value);
+        // What calls may ask of the world is counted by execution: after one that asked, another begins.
+        alone = await waits(promise);
+        done.push(text(await promise));
+      } else {
+        done.push(text(value));
+      }
     } catch (error) {
       done.push(thrown(error));
     }

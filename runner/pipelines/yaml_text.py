@@ -91,6 +91,8 @@ class _Reader:
                 place,
                 f"there is no tag {_shown(node.tag)} here; of tags there is !!js/function alone",
             )
+        if tag == "js/function" and not isinstance(node, yaml.ScalarNode):
+            raise _fault(place, "a !!js/function must be a text")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, place)
         if isinstance(node, yaml.SequenceNode):

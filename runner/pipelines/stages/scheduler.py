@@ -34,7 +34,7 @@ class SchedulerConfig(StageConfig, frozen=True, kw_only=True):
 
 
 class Scheduler(Stage[SchedulerConfig]):
-    """Emits ``payload``. A time that comes while the stages behind it have no room is made up for once."""
+    """Emits ``payload``. Times that pass while the stages behind it have no room are left out."""
 
     Config = SchedulerConfig
     kind = Kind.INPUT
@@ -48,5 +48,4 @@ class Scheduler(Stage[SchedulerConfig]):
                 await clock.wait(stopping, left_s)
                 continue
             await emit(self.config.payload)
-            # Of all that were missed meanwhile, the last one counts.
             last = max(due, cron.until(clock.now()) or due)
