@@ -56,13 +56,17 @@ class RoutedBackend(httpcore.AsyncNetworkBackend):
         addresses = await network.addresses(proxy.host, proxy.port)
         await network.allow_behind_proxy(host, port, addresses)
         stream = await self._connect(addresses, proxy.host, proxy.port)
-        if proxy.protocol == "https":
-            context = tls_context()
-            if self._session.config.proxy_insecure:
-                _trust_all(context)
-            stream = await stream.start_tls(context, server_hostname=proxy.host)
-        if self._tunnel:
-            await _open_tunnel(stream, host, port, proxy_fields(self._session.config))
+        try:
+            if proxy.protocol == "https":
+                context = tls_context()
+                if self._session.config.proxy_insecure:
+                    _trust_all(context)
+                stream = await stream.start_tls(context, server_hostname=proxy.host)
+            if self._tunnel:
+                await _open_tunnel(stream, host, port, proxy_fields(self._session.config))
+        except BaseException:
+            await stream.aclose()
+            raise
         return stream
 
     async def _connect(
@@ -158,9 +162,7 @@ async def _open_tunnel(
             if event is h11.NEED_DATA:
                 protocol.receive_data(await stream.read(_READ_BYTES))
     except (h11.ProtocolError, httpcore.NetworkError):
-        await stream.aclose()
         raise ExchangeError("the proxy does not speak HTTP as it should", "EPROTO") from None
     if not isinstance(event, h11.Response) or event.status_code not in _OK:
-        await stream.aclose()
         status = event.status_code if isinstance(event, h11.Response) else "nothing"
         raise ExchangeError(f"the proxy answers {status}", "ECONNREFUSED")

@@ -7,6 +7,7 @@ was judged, and is judged again at the moment of connecting. Must not know redir
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from typing import TYPE_CHECKING, Final
 
@@ -170,12 +171,25 @@ class _Exchange:
 
     def _open_socket(
         self, purpose: int, address: tuple[int, int, int, tuple[str, int]]
-    ) -> socket.socket | int:
+    ) -> _Handle | int:
         family, kind, protocol, (host, port, *_) = address
         if not self._network.allows(host, port):
             self._refused = True
             return int(pycurl.SOCKET_BAD)
-        return socket.socket(family, kind, protocol)
+        return _Handle(socket.socket(family, kind, protocol))
+
+
+class _Handle:
+    """A socket for pycurl, which makes a copy of it, and lets go of this one."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        self._number = opened.detach()
+
+    def fileno(self) -> int:
+        return self._number
+
+    def __del__(self) -> None:
+        os.close(self._number)
 
 
 async def _resolve(request: Outgoing, session: Session) -> list[str]:

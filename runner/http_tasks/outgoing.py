@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _SEE_OTHER: Final = 303
 _REDIRECTS: Final = frozenset({301, 302, _SEE_OTHER, 307, 308})
-# Framing is the transports'; a body's length and end are never a task's word.
+# Framing is the transports', and a body's length and end are never a task's word; nor is which task it is.
 _NOT_TAKEN: Final = frozenset(
     {
         "connection",
@@ -41,6 +41,10 @@ _NOT_TAKEN: Final = frozenset(
         "transfer-encoding",
         "upgrade",
         "user-agent",
+        "x-tasks-estimate-next-retry-at",
+        "x-tasks-queue-id",
+        "x-tasks-retry-count",
+        "x-tasks-retry-limit",
     }
 )
 _OF_BODY: Final = frozenset(
@@ -96,9 +100,8 @@ def first_request(task: HttpTask, tracing: Headers) -> Outgoing:
     """
     request, config = task.request, task.config
     url, user = _without_user(_with_query(request))
-    ours = {name.lower() for name, _ in tracing} | _NOT_TAKEN
-    headers = [(name, value) for name, value in request.headers.items() if name.lower() not in ours]
-    outgoing = Outgoing(request.method, url, headers)
+    outgoing = Outgoing(request.method, url, list(request.headers.items()))
+    outgoing.drop(_NOT_TAKEN)
     if request.method not in {"GET", "DELETE"}:
         outgoing.body, content_type = _body(request)
         if content_type.startswith("multipart"):

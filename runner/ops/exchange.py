@@ -103,6 +103,8 @@ class Connection(httpcore.AsyncConnectionInterface):
         host = origin.host.decode("ascii")
         seconds = self._timeouts.get("connect")
         stream = await self._backend.connect_tcp(host, origin.port, timeout=seconds)
+        # Who is cancelled now closes it; httpcore does so for errors only.
+        self._opened = stream
         if origin.scheme == b"https":
             stream = await stream.start_tls(self._tls, server_hostname=host, timeout=seconds)
         return stream
