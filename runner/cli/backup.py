@@ -185,9 +185,9 @@ def _say_restored(
     if restored.migrated:
         print(f"then migrated: {', '.join(restored.migrated)}")
     if restored.tasks_released:
-        print(f"{restored.tasks_released} tasks that ran are pending again")
+        print(f"tasks that ran and are pending again: {restored.tasks_released}")
     if restored.events_released:
-        print(f"{restored.events_released} scheduled events that ran are to be run again")
+        print(f"scheduled events that ran and are to run again: {restored.events_released}")
     if remade.made:
         print(f"empty databases of tenants were made: {', '.join(remade.made)}")
     for database, why in remade.failed.items():

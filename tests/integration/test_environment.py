@@ -20,7 +20,33 @@ TESTS = ROOT / "tests"
 POOLS = "integration/environment/test_pools.py::"
 SERVING = "integration/environment/test_serving.py::"
 EXECUTOR = "integration/executor/test_executor_settings.py::"
+BACKUP = "integration/backup/"
+BACKUP_SETTINGS = "unit/runner/backup/test_settings.py::"
 SEEN = {
+    "AWS_REGION": BACKUP_SETTINGS + "test_amazons_region_and_token_are_those_of_requests",
+    "AWS_SESSION_TOKEN": BACKUP_SETTINGS + "test_amazons_region_and_token_are_those_of_requests",
+    "BACKUP_CRON": BACKUP + "test_schedule.py::test_runners_make_backups_by_themselves",
+    "BACKUP_CRON_PATTERN_SQLITE": BACKUP
+    + "test_schedule.py::test_the_seeds_names_set_the_schedule_and_so_many_are_kept",
+    "BACKUP_CRON_TZ": BACKUP + "test_schedule.py::test_runners_make_backups_by_themselves",
+    "BACKUP_CRON_TZ_SQLITE": BACKUP
+    + "test_schedule.py::test_the_seeds_names_set_the_schedule_and_so_many_are_kept",
+    "BACKUP_FOLDER": BACKUP + "test_commands.py::test_where_backups_are_kept_can_be_set",
+    "BACKUP_KEEP": BACKUP
+    + "test_schedule.py::test_the_seeds_names_set_the_schedule_and_so_many_are_kept",
+    "BACKUP_METHOD": BACKUP + "test_commands.py::test_settings_of_backups_are_checked",
+    "BACKUP_METHOD_SQLITE": BACKUP
+    + "test_commands.py::test_object_storage_is_set_by_the_seeds_variables",
+    "BACKUP_OBJECT_STORAGE_ACCESS_KEY": BACKUP
+    + "test_commands.py::test_object_storage_is_set_by_the_seeds_variables",
+    "BACKUP_OBJECT_STORAGE_BUCKET_NAME": BACKUP
+    + "test_commands.py::test_object_storage_is_set_by_the_seeds_variables",
+    "BACKUP_OBJECT_STORAGE_ENDPOINT": BACKUP
+    + "test_commands.py::test_object_storage_is_set_by_the_seeds_variables",
+    "BACKUP_OBJECT_STORAGE_PATH": BACKUP
+    + "test_commands.py::test_object_storage_is_set_by_the_seeds_variables",
+    "BACKUP_OBJECT_STORAGE_SECRET_KEY": BACKUP
+    + "test_commands.py::test_object_storage_is_set_by_the_seeds_variables",
     "CACHE_MAX_BYTES": "integration/cache/test_caches.py::test_all_keep_so_much",
     "CACHE_MAX_BYTES_PER_TENANT": "integration/cache/test_caches.py::test_a_tenant_keeps_so_much",
     "CODE_CACHE_MAX_BYTES": POOLS + "test_compiled_code_is_kept_unless_none_may_be",
@@ -73,6 +99,8 @@ SEEN = {
     "POSTGRES_PORT": SERVING + "test_a_database_may_be_named_in_parts",
     "POSTGRES_USER": SERVING + "test_a_database_may_be_named_in_parts",
     "RUNNER_PROCESSES": "integration/test_runner_processes.py::test_they_share_the_address_and_the_lanes",
+    "S3_REGION": BACKUP + "test_commands.py::test_object_storage_is_set_by_the_seeds_variables",
+    "S3_SESSION_TOKEN": BACKUP_SETTINGS + "test_amazons_region_and_token_are_those_of_requests",
     "SECRETS_KEY": "integration/store/test_secrets.py::test_migrate_up_seals_when_there_is_a_key",
     "SNAPSHOT_CACHE_MAX": POOLS + "test_compiled_code_is_kept_unless_none_may_be",
     "SNAPSHOT_DIR": SERVING + "test_the_snapshot_is_kept_where_it_is_wanted",

@@ -66,7 +66,7 @@ def test_backups_are_made_listed_verified_and_restored(cli: Cli, source: str, ta
     restored = cli("backup", "restore", "latest", "--into", target)
     assert restored.returncode == 0, restored.stderr
     assert "each equal to the backup's" in restored.stdout
-    assert "3 tasks that ran are pending again" in restored.stdout
+    assert "tasks that ran and are pending again: 3" in restored.stdout
     assert [line.partition(":")[0] for line in restored.stderr.splitlines()] == [
         "verifying",
         "loading",
