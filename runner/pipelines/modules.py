@@ -17,6 +17,7 @@ STAGES: Final[Mapping[str, str]] = {
     "drop": "drop.Drop",
     "file-in": "file_in.FileIn",
     "file-out": "file_out.FileOut",
+    "http": "http.Http",
     "json-in": "json_in.JsonIn",
     "json-out": "json_out.JsonOut",
     "keep": "keep.Keep",
