@@ -7,15 +7,20 @@ answer to the last one has come, complete and as it must be.
 from __future__ import annotations
 
 import asyncio
+import itertools
+import re
 import sys
 from time import perf_counter
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import httptools
 import msgspec
 import uvloop
 
 from benchmarks.figures import quantile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _GRACE_S = 30.0
 
@@ -27,10 +32,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     request: bytes
     """As it goes over the wire."""
     body: bytes
-    """Of each answer, freed of its transfer encoding."""
+    """Of each answer, freed of its transfer encoding; unless there is a ``pattern``."""
     connections: int
     seconds: float
     """How long further requests are sent."""
+    status: int = 200
+    """Of each answer."""
+    pattern: str = ""
+    """What each answer's body must match, as a whole."""
+    requests: list[bytes] = []
+    """If there are some, connections send these in turn."""
     may_be_refused: bool = False
     """Whether 429 and 503 are answers, too; they are counted by themselves."""
 
@@ -49,9 +60,11 @@ class Took(msgspec.Struct, frozen=True, kw_only=True):
 class Connection(asyncio.Protocol):
     """One keep-alive connection."""
 
-    def __init__(self, job: Job, deadline: float) -> None:
+    def __init__(self, job: Job, deadline: float, requests: Iterator[bytes]) -> None:
         loop = asyncio.get_running_loop()
         self._job = job
+        self._requests = requests
+        self._pattern = re.compile(job.pattern.encode()) if job.pattern else None
         self._deadline = deadline
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
@@ -85,7 +98,7 @@ class Connection(asyncio.Protocol):
         status = self._parser.get_status_code()
         if status in {429, 503} and self._job.may_be_refused:
             self.refused += 1
-        elif status != 200 or body != self._job.body:
+        elif status != self._job.status or not self._is_right(body):
             self._finish(f"{status} {body[:200]!r}")
             return
         else:
@@ -95,10 +108,15 @@ class Connection(asyncio.Protocol):
         else:
             self._send()
 
+    def _is_right(self, body: bytes) -> bool:
+        if self._pattern is None:
+            return body == self._job.body
+        return self._pattern.fullmatch(body) is not None
+
     def _send(self) -> None:
         assert self._transport is not None
         self._sent = perf_counter()
-        self._transport.write(self._job.request)
+        self._transport.write(next(self._requests))
 
     def _finish(self, wrong: str) -> None:
         if not self.done.done():
@@ -111,7 +129,8 @@ async def drive(job: Job) -> Took:
     """Do the job."""
     loop = asyncio.get_running_loop()
     began = perf_counter()
-    connections = [Connection(job, began + job.seconds) for _ in range(job.connections)]
+    requests = itertools.cycle(job.requests or [job.request])
+    connections = [Connection(job, began + job.seconds, requests) for _ in range(job.connections)]
     for connection in connections:
         await loop.create_connection(lambda made=connection: made, "127.0.0.1", job.port)  # type: ignore[misc]
     try:

@@ -46,6 +46,7 @@ class Server:
         self._settings = settings
         self._stack = contextlib.ExitStack()
         self._process: asyncio.subprocess.Process | None = None
+        self._log = Path()
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -55,7 +56,8 @@ class Server:
         for name, source in self._workers.items():
             (folder / "workers" / f"{name}.js").write_text(source, encoding="utf-8")
         # What it says goes into a file, as with any service: a line for each request.
-        with (folder / "log").open("wb") as log:
+        self._log = folder / "log"
+        with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -69,7 +71,7 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        self.port = await self._wait_for_port(folder / "log")
+        self.port = await self._wait_for_port()
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -82,6 +84,10 @@ class Server:
                 process.kill()
                 await process.wait()
         self._stack.close()
+
+    def said(self) -> str:
+        """Return what it has written so far."""
+        return self._log.read_text("utf-8", errors="replace")
 
     async def measure(
         self, name: str, request: bytes, body: bytes, *, connections: int, seconds: float
@@ -97,6 +103,10 @@ class Server:
         job = Job(
             port=self.port, request=request, body=body, connections=connections, seconds=seconds
         )
+        return await self.do(name, job)
+
+    async def do(self, name: str, job: Job) -> Figures:
+        """Have a job done. Raises as :meth:`measure`."""
         assert self._process is not None
         runner, *children = tree_of(self._process.pid)
         hosts = [pid for pid in children if is_host(pid)]
@@ -114,16 +124,16 @@ class Server:
             P99: took.p99_ms,
         }
 
-    async def _wait_for_port(self, log: Path) -> int:
+    async def _wait_for_port(self) -> int:
         assert self._process is not None
         for _ in range(int(_START_S / 0.05)):
-            said = log.read_text("utf-8", errors="replace")
+            said = self.said()
             if found := _LISTENING.search(said):
                 return int(found[1])
             if self._process.returncode is not None:
                 break
             await asyncio.sleep(0.05)
-        raise BenchmarkError(f"isolane dev does not serve: {log.read_text('utf-8')}")
+        raise BenchmarkError(f"isolane dev does not serve: {self.said()}")
 
 
 async def send_job(job: Job) -> Took:

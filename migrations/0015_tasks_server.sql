@@ -54,6 +54,21 @@ BEGIN
     PERFORM FROM tasks_owners AS owner WHERE owner.id = ANY (owners) ORDER BY owner.id FOR NO KEY UPDATE;
     at := date_trunc('milliseconds', clock_timestamp());
     RETURN QUERY
+    WITH new AS MATERIALIZED (
+        SELECT row.*, row_number() OVER (PARTITION BY row.owner ORDER BY row.number) AS place
+        FROM unnest(owners, ids, options, delays, ats) WITH ORDINALITY
+            AS row (owner, id, options, delay_ms, at_ms, number)
+    ), room AS MATERIALIZED (
+        SELECT owner.id, most - (
+            SELECT count(*) FROM (
+                SELECT FROM tasks AS live
+                WHERE live.tenant = owner.id AND live.kind = 'http' AND live.status IN ('pending', 'running', 'paused')
+                LIMIT most
+            ) AS counted
+        ) AS places
+        FROM tasks_owners AS owner
+        WHERE owner.id = ANY (owners)
+    )
     INSERT INTO tasks AS added (id, tenant, queue, kind, options, scheduled_at, created_at, updated_at)
     SELECT new.id, new.owner, 'http', 'http', to_jsonb(new.options),
         -- Beyond this no client can read a date.
@@ -62,20 +77,8 @@ BEGIN
             '9999-12-31 00:00:00Z'
         ),
         at, at
-    FROM (
-        SELECT row.*, row_number() OVER (PARTITION BY row.owner ORDER BY row.number) AS place
-        FROM unnest(owners, ids, options, delays, ats) WITH ORDINALITY
-            AS row (owner, id, options, delay_ms, at_ms, number)
-    ) AS new
-    JOIN tasks_owners AS owner ON owner.id = new.owner
-    CROSS JOIN LATERAL (
-        SELECT count(*) AS tasks FROM (
-            SELECT FROM tasks AS live
-            WHERE live.tenant = new.owner AND live.kind = 'http' AND live.status IN ('pending', 'running', 'paused')
-            LIMIT most
-        ) AS lives
-    ) AS has
-    WHERE has.tasks + new.place <= most
+    FROM new JOIN room ON room.id = new.owner
+    WHERE new.place <= room.places
     RETURNING added.id,
         floor(extract(epoch FROM added.created_at) * 1000)::bigint,
         floor(extract(epoch FROM added.scheduled_at) * 1000)::bigint;

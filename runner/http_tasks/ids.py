@@ -1,4 +1,4 @@
-"""How the tasks server names its tasks: 24 characters, A to Z and 0 to 9, for the row's id (a UUID of version 4).
+"""How the tasks server names its tasks: 24 characters, A to Z and 0 to 9, for the row's id (a UUID of version 7).
 
 The 122 bits of such a UUID that are not fixed, as a number of base 36: each id has one name, each name at most one id. Capital letters
 are written, small ones are read, too.
@@ -36,4 +36,4 @@ def task_of(name: str) -> UUID | None:
     if number >> _BITS:
         return None
     whole = number >> 74 << 80 | (number >> 62 & _MIDDLE) << 64 | number & _LOW
-    return UUID(int=whole | 0x4 << 76 | 0b10 << 62)
+    return UUID(int=whole | 0x7 << 76 | 0b10 << 62)

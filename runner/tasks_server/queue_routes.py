@@ -6,12 +6,13 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 
 from runner.http_tasks.certificate_files import UPLOAD, CertificateFiles
 from runner.http_tasks.ids import queue_id, task_of
+from runner.tasks.enqueuing import TaskIds
 from runner.tasks_server.calls import DONE, Answer, Route
 from runner.tasks_server.errors import full, not_found, unmet
 from runner.tasks_server.masking import view_config
@@ -77,6 +78,7 @@ class QueueRoutes:
         self._uploads = uploads
         self._sealing = sealing
         self._folder = folder
+        self._ids = TaskIds()
 
     def paths(self) -> dict[tuple[str, ...], dict[str, Route]]:
         one = ("v1", "queues", ":")
@@ -99,7 +101,7 @@ class QueueRoutes:
         owner = _owner(call)
         certificates = await self._certificates(owner.id, call.body)
         task = read_registration(call.body, _now_ms(), certificates)
-        row, config = uuid4(), task.config
+        row, config = self._ids.make(), task.config
         now = config.execute_immediately
         registered = await self._table.register(
             NewRow(

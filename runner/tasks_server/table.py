@@ -99,7 +99,8 @@ class HttpTaskTable:
     def __init__(self, lines: Lines, events: TaskEvents) -> None:
         self._lines = lines
         self._events = events
-        self._registering = Batches(self._register_many)
+        # One at a time: commits that notify somebody wait for each other, and so it is more that go along.
+        self._registering = Batches(self._register_many, at_once=1)
         self._finding = Batches(self._find_many)
 
     async def close(self) -> None:

@@ -48,7 +48,7 @@ FROM (
         (
             SELECT id, status, created_at, completed_at, scheduled_at FROM tasks
             WHERE tenant = %(owner)s::uuid AND kind = 'http' AND status IN ('pending', 'running', 'paused')
-              AND status = ANY (%(statuses)s::text[])
+              AND status = ANY (%(statuses)s::text[]) AND ARRAY['pending', 'running', 'paused'] && %(statuses)s::text[]
         )
         UNION ALL
         (

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from runner.http_tasks.ids import queue_id, task_of
+from runner.tasks.enqueuing import TaskIds
 from runner.tasks_server.ids import new_ulid, read_ulid, write_ulid
 
 
 def test_a_task_is_found_by_its_name() -> None:
     """In letters of either size; the name has 24 characters, A to Z and 0 to 9."""
-    for task in (*(uuid4() for _ in range(200)), UUID("00000000-0000-4000-8000-000000000000")):
+    ids = TaskIds()
+    for task in (*(ids.make() for _ in range(200)), UUID("00000000-0000-7000-8000-000000000000")):
         name = queue_id(task)
         assert len(name) == 24
         assert name.isalnum()
@@ -22,7 +24,7 @@ def test_a_task_is_found_by_its_name() -> None:
 
 
 def test_the_last_id_has_a_name_too() -> None:
-    last = UUID("ffffffff-ffff-4fff-bfff-ffffffffffff")
+    last = UUID("ffffffff-ffff-7fff-bfff-ffffffffffff")
     assert task_of(queue_id(last)) == last
 
 
