@@ -55,7 +55,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--durable", metavar="NAME", default="isolane", help="the consumer, which executors share (default: isolane)"
     )  # fmt: skip
     stream.add_argument(
-        "--max-deliver", metavar="N", type=whole_number, default=5, help="attempts of a task (default: 5)"
+        "--max-deliver", metavar="N", type=whole_number, default=5, help="attempts of a task at most, its handler may say fewer (default: 5)"
     )  # fmt: skip
     stream.add_argument(
         "--dead-letter",

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
-from runner.executor.verdict import failure_of
+from runner.executor.verdict import Failure, failure_of
 from runner.records import mend_surrogates
 
 if TYPE_CHECKING:
     from runner.executor.attempt import Ended
-    from runner.executor.verdict import Failure
+    from runner.executor.handler_word import HandlerWord
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
 _MAX_ERROR: Final = 10_000
@@ -67,12 +67,16 @@ def refusal(error: str) -> bytes:
     return msgspec.json.encode(Answer(success=False, error=error[:_MAX_ERROR]))
 
 
-def answer_of(message: TaskMessage, ended: Ended, timeout_ms: int) -> tuple[bytes, Failure | None]:
+def answer_of(
+    message: TaskMessage, ended: Ended, word: HandlerWord
+) -> tuple[bytes, Failure | None]:
     """Return the answer, and why the task failed if it did.
 
     A result that the task wrote itself is the answer as it is.
     """
-    failure = failure_of(ended, task_type=message.type, timeout_ms=timeout_ms)
+    if word.refusal is not None:
+        return refusal(word.refusal), Failure(word.refusal, "settings", final=True)
+    failure = failure_of(ended, task_type=message.type, timeout_ms=word.timeout_ms)
     if failure is None or failure.reason == "failed":
         return ended.text.encode(), failure
     return refusal(failure.error), failure

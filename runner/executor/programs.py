@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from pools.protocol import OutcomeKind
 from runner.events.context import EventContext
 from runner.executor.errors import ScriptRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pools.protocol import OutcomeKind
     from runner.builder import Builder
     from runner.deployments import Deployment
     from runner.events.task import TaskEvent
     from runner.executor.attempt import Attempts, Ended
+    from runner.executor.handler_word import HandlerWord
     from runner.executor.scripts import ScriptFolder, Stamp
 
 _KEPT: Final = 1000
@@ -41,12 +42,12 @@ class Programs:
         self,
         name: str,
         event: TaskEvent,
-        timeout_ms: int,
+        word: HandlerWord,
         *,
         worker: bool = False,
-        cancelled_as: Callable[[], OutcomeKind] | None = None,
+        cancelled_as: Callable[[], OutcomeKind] = lambda: OutcomeKind.TERMINATED,
     ) -> Ended:
-        """Run a task; ``timeout_ms`` is for CPU and clock.
+        """Run a task; its timeout is for CPU and clock, its handler's for the clock.
 
         Raises
         ------
@@ -61,12 +62,19 @@ class Programs:
                 f"the payload has {size} bytes as JSON, {_MAX_PAYLOAD_BYTES} are allowed"
             )
         deployment = await self._deployment(name, worker=worker)
-        limits = msgspec.structs.replace(deployment.limits, cpu_ms=timeout_ms, wall_ms=timeout_ms)
+        limits = msgspec.structs.replace(
+            deployment.limits,
+            cpu_ms=word.cpu_ms if word.may_change else word.timeout_ms,
+            wall_ms=0 if word.may_change else word.timeout_ms,
+        )
         deployment = msgspec.structs.replace(deployment, limits=limits)
         context = EventContext(kind="task", request_id=f"task-{event.task_id}")
-        if cancelled_as is None:
-            return await self.attempts.run(deployment, event, context)
-        return await self.attempts.run(deployment, event, context, cancelled_as=cancelled_as)
+        try:
+            return await self.attempts.run(
+                deployment, event, context, begun=word.begun, cancelled_as=cancelled_as
+            )
+        finally:
+            word.close()
 
     async def _deployment(self, name: str, *, worker: bool) -> Deployment:
         key = name, worker

@@ -5,6 +5,7 @@ Must not know SQL, nor how tasks are claimed.
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,6 +14,7 @@ from pools.protocol import OutcomeKind
 from runner.errors import BusyError
 from runner.events.task import TaskEvent
 from runner.executor.errors import ScriptRefusedError
+from runner.executor.handler_word import HandlerWord
 from runner.executor.suspects import Suspects
 from runner.executor.verdict import failure_of
 from runner.tasks.task import Completed, Failed, Released
@@ -37,19 +39,23 @@ class ScriptTasks:
     async def __call__(self, task: ClaimedTask, lease: Lease) -> Outcome:
         if lease.stopping:
             return Released()
-        timeout_ms = task.timeout_ms or self._timeout_ms
+        word = HandlerWord(
+            task.type, task.timeout_ms, self._timeout_ms, cpu_ms=self._timeout_ms, lease=lease
+        )
         try:
             ended = await self._programs.run(
                 task.script or "",
                 event_of(task, most=1),
-                timeout_ms,
+                word,
                 cancelled_as=lambda: _CUT_OFF.get(lease.ended_by, OutcomeKind.ABORTED),
             )
         except ScriptRefusedError as error:
             return Failed(error=f"{error}", reason="script", final=True)
         except BusyError as error:
             return Released(reason="busy", after_s=float(error.retry_after_s))
-        failure = failure_of(ended, task_type=task.type, timeout_ms=timeout_ms)
+        if word.refusal is not None:
+            return Failed(error=word.refusal, reason="settings", final=True)
+        failure = failure_of(ended, task_type=task.type, timeout_ms=word.timeout_ms)
         if failure is None:
             return Completed(ended.result.value)
         if failure.released:
@@ -59,7 +65,14 @@ class ScriptTasks:
             return Released(
                 error=failure.error, reason=failure.reason, counted=counted, after_s=_LOST_AGAIN_S
             )
-        return Failed(error=failure.error, reason=failure.reason, final=failure.final)
+        policy = word.said.policy if task.retry is None else None
+        return Failed(
+            error=failure.error,
+            reason=failure.reason,
+            final=failure.final,
+            retry_after_s=None if policy is None else policy.delay_s(task.attempts, random.random),
+            max_attempts=word.said.max_attempts,
+        )
 
 
 def event_of(task: ClaimedTask, *, most: int) -> TaskEvent:

@@ -19,6 +19,7 @@ from nats.js.errors import NotFoundError
 from runner.errors import BusyError, NatsUnavailableError
 from runner.events.task import TaskEvent
 from runner.executor.errors import ScriptRefusedError, TaskStreamError
+from runner.executor.handler_word import HandlerWord
 from runner.executor.message import answer_of, read_message, refusal
 from runner.tasks.policy import DEFAULT_RETRY
 
@@ -169,13 +170,12 @@ class TaskStream:
         meta = message.metadata
         attempt = meta.num_delivered
         name = f"{meta.stream}-{meta.sequence.stream}"
-        answer, error, final = await self._run(message, name, attempt)
+        answer, error, delay_s = await self._run(message, name, attempt)
         if error is None:
             await self._answer(message, answer)
             await _told(message.ack())
             return
-        if not final and attempt < self._options.max_deliver:
-            delay_s = DEFAULT_RETRY.delay_s(attempt, random.random)
+        if delay_s is not None:
             _log.info("task %s: attempt %d failed: %s", name, attempt, error)
             await _told(message.nak(delay=delay_s))
             return
@@ -184,32 +184,42 @@ class TaskStream:
             await self._answer(message, answer)
             await _told(message.term())
 
-    async def _run(self, message: Msg, name: str, attempt: int) -> tuple[bytes, str | None, bool]:
-        """Return the answer, why the task failed if it did, and whether trying again would not help."""
+    async def _run(
+        self, message: Msg, name: str, attempt: int
+    ) -> tuple[bytes, str | None, float | None]:
+        """Return the answer, why the task failed if it did, and when it is tried again: not at all if that would not help."""
         options = self._options
         if attempt > options.max_deliver:
             error = f"it was begun {options.max_deliver} times, and its executors were lost"
-            return refusal(error), error, True
+            return refusal(error), error, None
+        again_s = DEFAULT_RETRY.delay_s(attempt, random.random)
         try:
             task = read_message(message.data)
-            timeout_ms = task.timeout or options.timeout_ms
+            word = HandlerWord(
+                task.type, task.timeout, options.timeout_ms, cpu_ms=options.timeout_ms
+            )
             event = TaskEvent(
                 task.payload, task_id=name, task_type=task.type, attempt=attempt, max_attempts=options.max_deliver
             )  # fmt: skip
             ended = await self._programs.run(
-                task.script or task.worker or "", event, timeout_ms, worker=task.worker is not None
+                task.script or task.worker or "", event, word, worker=task.worker is not None
             )
         except asyncio.CancelledError:
             await _told(message.nak())
             raise
         except BusyError as refused:
-            return refusal(f"{refused}"), f"{refused}", False
+            more = attempt < options.max_deliver
+            return refusal(f"{refused}"), f"{refused}", again_s if more else None
         except (ValueError, ScriptRefusedError) as refused:
-            return refusal(f"{refused}"), f"{refused}", True
-        answer, failure = answer_of(task, ended, timeout_ms)
+            return refusal(f"{refused}"), f"{refused}", None
+        answer, failure = answer_of(task, ended, word)
         if failure is None:
-            return answer, None, True
-        return answer, failure.error, failure.final
+            return answer, None, None
+        if word.said.policy is not None:
+            again_s = word.said.policy.delay_s(attempt, random.random)
+        allowed = min(word.said.max_attempts or options.max_deliver, options.max_deliver)
+        more = not failure.final and attempt < allowed
+        return answer, failure.error, again_s if more else None
 
     async def _bury(self, message: Msg, name: str, attempt: int, error: str) -> bool:
         """Store a task that failed for good where somebody may look; until that is done it is not let go."""

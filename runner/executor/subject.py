@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
@@ -14,13 +15,17 @@ from uuid import uuid4
 from runner.errors import BusyError, NatsUnavailableError
 from runner.events.task import TaskEvent
 from runner.executor.errors import ScriptRefusedError
+from runner.executor.handler_word import HandlerWord
 from runner.executor.message import answer_of, read_message, refusal
+from runner.tasks.policy import DEFAULT_RETRY
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
+    from runner.executor.message import TaskMessage
     from runner.executor.programs import Programs
+    from runner.executor.verdict import Failure
     from runner.nats.connection import Bus
 
 _log = logging.getLogger(__name__)
@@ -43,6 +48,7 @@ class TaskSubject:
         self._concurrency = concurrency
         self._waiting: asyncio.Queue[Msg] = asyncio.Queue()
         self._waiting_bytes = 0
+        self._stopping = asyncio.Event()
         self._places: list[asyncio.Task[None]] = []
         self._subscription: Subscription | None = None
         self.completed = 0
@@ -68,6 +74,7 @@ class TaskSubject:
 
     async def stop(self, drain_s: float) -> None:
         """Take no more; what was taken may finish within ``drain_s``, and is answered in any case."""
+        self._stopping.set()
         if self._subscription is not None:
             await self._bus.leave(self._subscription)
         self._programs.attempts.stop("drain")
@@ -122,18 +129,11 @@ class TaskSubject:
         try:
             message = read_message(data)
             name = message.script or message.worker or ""
-            timeout_ms = message.timeout or self._timeout_ms
-            event = TaskEvent(
-                message.payload, task_id=task_id, task_type=message.type, attempt=1, max_attempts=1
-            )
-            ended = await self._programs.run(
-                name, event, timeout_ms, worker=message.worker is not None
-            )
+            answer, failure = await self._attempts(message, name, task_id)
         except (ValueError, ScriptRefusedError, BusyError) as error:
             self.failed += 1
             _log.warning("a task is refused: %s", error)
             return refusal(f"{error}")
-        answer, failure = answer_of(message, ended, timeout_ms)
         if failure is None:
             self.completed += 1
             _log.debug("task %s of %s completed", task_id, name)
@@ -141,6 +141,39 @@ class TaskSubject:
             self.failed += 1
             _log.info("task %s of %s failed: %s", task_id, name, failure.error)
         return answer
+
+    async def _attempts(
+        self, message: TaskMessage, name: str, task_id: str
+    ) -> tuple[bytes, Failure | None]:
+        """Run a task as often as its handler allows, once if it says nothing; it keeps its place meanwhile."""
+        attempt = 1
+        while True:
+            word = HandlerWord(
+                message.type, message.timeout, self._timeout_ms, cpu_ms=self._timeout_ms
+            )
+            event = TaskEvent(
+                message.payload,
+                task_id=task_id,
+                task_type=message.type,
+                attempt=attempt,
+                max_attempts=1,
+            )
+            ended = await self._programs.run(name, event, word, worker=message.worker is not None)
+            answer, failure = answer_of(message, ended, word)
+            allowed = word.said.max_attempts or 1
+            if failure is None or failure.final or failure.released or attempt >= allowed:
+                return answer, failure
+            policy = word.said.policy or DEFAULT_RETRY
+            _log.info("task %s of %s: attempt %d failed: %s", task_id, name, attempt, failure.error)
+            if await self._stops_within(policy.delay_s(attempt, random.random)):
+                return answer, failure
+            attempt += 1
+
+    async def _stops_within(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        return self._stopping.is_set()
 
     async def _answer(self, message: Msg, answer: bytes) -> None:
         if not message.reply:

@@ -18,6 +18,7 @@ from pools.protocol import OutcomeKind
 from runner.errors import BusyError, DatabaseUnavailableError
 from runner.events.task import TaskEvent
 from runner.executor.errors import ScriptRefusedError
+from runner.executor.handler_word import HandlerWord
 from runner.executor.table_rows import LEASE_S, Finish
 from runner.executor.table_statements import MOST_LOST
 from runner.executor.verdict import failure_of
@@ -152,12 +153,12 @@ class TableExecutor:
         self.wake()
 
     async def _run(self, row: Row) -> Finish:
-        timeout_ms = row.timeout_ms or self._timeout_ms
+        word = HandlerWord(row.type, row.timeout_ms, self._timeout_ms, cpu_ms=self._timeout_ms)
         try:
             ended = await self._programs.run(
                 row.script or "",
                 _event_of(row),
-                timeout_ms,
+                word,
                 cancelled_as=lambda: (
                     OutcomeKind.ABORTED if _key(row) in self._lost else OutcomeKind.TERMINATED
                 ),
@@ -169,10 +170,12 @@ class TableExecutor:
             # The row may have no place for a time.
             await _pause(self._stopping, _BUSY_S)
             return Finish(row, "pending", uncounted=1)
-        return self._finish_of(row, ended, timeout_ms)
+        return self._finish_of(row, ended, word)
 
-    def _finish_of(self, row: Row, ended: Ended, timeout_ms: int) -> Finish:
-        failure = failure_of(ended, task_type=row.type, timeout_ms=timeout_ms)
+    def _finish_of(self, row: Row, ended: Ended, word: HandlerWord) -> Finish:
+        if word.refusal is not None:
+            return _failed(row, word.refusal)
+        failure = failure_of(ended, task_type=row.type, timeout_ms=word.timeout_ms)
         if failure is None:
             try:
                 result = encode_json("the result", ended.result.value, _MAX_RESULT_BYTES)
@@ -183,11 +186,14 @@ class TableExecutor:
         if failure.released:
             return Finish(row, "pending", uncounted=1, after_s=_BUSY_S)
         lost = ended.outcome.kind is OutcomeKind.HOST_LOST
-        allowed = row.max_attempts or (MOST_LOST if lost else 1)
+        allowed = row.max_attempts or word.said.max_attempts or (MOST_LOST if lost else 1)
         if failure.final or not self._rows.table.leased or row.attempts >= allowed:
             _log.info("task %s of %s failed: %s", row.id, row.script, said)
             return _failed(row, said)
-        after_s = read_policy(row.retry).delay_s(row.attempts, random.random)
+        policy = read_policy(row.retry)
+        if row.retry is None and word.said.policy is not None:
+            policy = word.said.policy
+        after_s = policy.delay_s(row.attempts, random.random)
         _log.info("task %s of %s: attempt %d failed: %s", row.id, row.script, row.attempts, said)
         return Finish(row, "pending", error=_storable(said), after_s=after_s)
 
@@ -297,6 +303,7 @@ def _event_of(row: Row) -> TaskEvent:
         task_id=row.id,
         attempt=row.attempts,
         max_attempts=row.max_attempts or 1,
+        max_attempts_given=row.max_attempts is not None,
         task_type=row.type,
         key=row.key,
         queue=row.queue,

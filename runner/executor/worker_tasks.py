@@ -5,7 +5,6 @@ Must not know SQL, nor how tasks are claimed.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
@@ -17,7 +16,7 @@ from runner.errors import BusyError, NotResolvedError
 from runner.events.context import EventContext
 from runner.events.trace import parse_traceparent
 from runner.executor.attempt import Attempts
-from runner.executor.handler_settings import HandlerSettings, read_handler_settings
+from runner.executor.handler_word import HandlerWord
 from runner.executor.script_tasks import event_of
 from runner.executor.suspects import Suspects
 from runner.executor.verdict import failure_of
@@ -28,7 +27,6 @@ from runner.tasks.task import NOBODY, Completed, Failed, Released
 if TYPE_CHECKING:
     from runner.deployments import Deployment
     from runner.exchange import Serving
-    from runner.execution import Execution
     from runner.executor.attempt import Ended
     from runner.tasks.leases import Lease
     from runner.tasks.task import ClaimedTask
@@ -93,22 +91,22 @@ class WorkerTasks:
                 run.deployment,
                 run.event,
                 context,
-                begun=run.begun,
+                begun=run.word.begun,
                 cancelled_as=lambda: _CUT_OFF.get(lease.ended_by, OutcomeKind.TERMINATED),
             )
         except BusyError as error:
             return _busy(error)
         finally:
             admission.leave(deployment.tenant, deployment.worker)
-            run.close()
+            run.word.close()
             self._tell(run, context, started, ended)
         return self._outcome(run, ended)
 
     def _outcome(self, run: _Run, ended: Ended) -> TaskOutcome:
-        task, said = run.task, run.said
-        if run.refusal is not None:
-            return Failed(error=run.refusal, reason="settings", final=True)
-        failure = failure_of(ended, task_type=task.type, timeout_ms=run.timeout_ms)
+        task, said = run.task, run.word.said
+        if run.word.refusal is not None:
+            return Failed(error=run.word.refusal, reason="settings", final=True)
+        failure = failure_of(ended, task_type=task.type, timeout_ms=run.word.timeout_ms)
         if failure is None:
             return Completed(ended.result.value)
         if failure.released:
@@ -129,13 +127,14 @@ class WorkerTasks:
 
     def _tell(self, run: _Run, context: EventContext, started: float, ended: Ended | None) -> None:
         task, deployment = run.task, run.deployment
-        outcome = run.execution.outcome if run.execution is not None else None
+        execution = run.word.execution
+        outcome = execution.outcome if execution is not None else None
         outcome = outcome or Outcome(OutcomeKind.TERMINATED)
         status = 200
         problem = ""
         if ended is None:
             status, problem = 503, f"{run.lease.ended_by or 'cut off'}"
-        elif failure := failure_of(ended, task_type=task.type, timeout_ms=run.timeout_ms):
+        elif failure := failure_of(ended, task_type=task.type, timeout_ms=run.word.timeout_ms):
             status, problem = _STATUS.get(outcome.kind, 500), failure.error
         line = EventLine(
             method="TASK",
@@ -160,7 +159,6 @@ class _Run:
     ) -> None:
         self.task = task
         self.lease = lease
-        self.timeout_ms = task.timeout_ms or timeout_ms
         # The lease has the clock; the lane's own would not know of the handler's timeout.
         limits = msgspec.structs.replace(deployment.limits, wall_ms=0)
         self.deployment = msgspec.structs.replace(deployment, limits=limits)
@@ -170,38 +168,9 @@ class _Run:
             trace=parse_traceparent(task.trace) if task.trace else None,
         )
         self.event = event_of(task, most=MAX_ATTEMPTS)
-        self.said = HandlerSettings()
-        self.refusal: str | None = None
-        self.execution: Execution | None = None
-        self._timer: asyncio.TimerHandle | None = None
-
-    def begun(self, execution: Execution) -> None:
-        self.execution = execution
-        execution.on_settings = self._hear
-
-    def close(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _hear(self, text: msgspec.Raw) -> None:
-        assert self.execution is not None
-        try:
-            self.said = read_handler_settings(text)
-        except ValueError as error:
-            self.refusal = f"the settings of tasks[{self.task.type!r}] can not be used: {error}"
-            self.execution.terminate(OutcomeKind.TERMINATED)
-            return
-        if self.said.timeout is not None and self.task.timeout_ms is None:
-            # Of the two clocks this one counts now.
-            if self.lease.timer is not None:
-                self.lease.timer.cancel()
-            self.timeout_ms = self.said.timeout
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(
-                self.lease.started + self.timeout_ms / 1000,
-                self.execution.terminate,
-                OutcomeKind.WALL_CLOCK,
-            )
+        self.word = HandlerWord(
+            task.type, task.timeout_ms, timeout_ms, cpu_ms=limits.cpu_ms, lease=lease
+        )
 
 
 def _busy(error: BusyError) -> Released:
