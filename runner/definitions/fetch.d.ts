@@ -135,6 +135,7 @@ declare class Blob {
   slice(start?: number, end?: number, type?: string): Blob;
   stream(): ReadableStream<Uint8Array>;
   text(): Promise<string>;
+  textStream(): ReadableStream<string>;
 }
 
 declare class File extends Blob {

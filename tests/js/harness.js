@@ -239,7 +239,11 @@
 
   function check() {
     if (!loaded || pending > 0) return;
-    for (const complete of completions.splice(0)) complete(results, { status: 0, message: null });
+    const names = new Set();
+    const twice = results.map(it => it.name).find(name => names.size === names.add(name).size);
+    const status = twice === undefined ? 0 : 1;
+    const message = twice === undefined ? null : `two subtests have the name ${show(twice)}`;
+    for (const complete of completions.splice(0)) complete(results, { status, message });
   }
 
   let unnamed = 0;

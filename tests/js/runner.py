@@ -77,6 +77,8 @@ class TestFile:
     meta: dict[str, list[str]] = field(default_factory=dict)
     variant: str = ""
     """A query that the file reads in its location to run a part of its subtests, or nothing."""
+    harness: Path | None = None
+    """A testharness.js to use instead of the checkout's or ours."""
 
     @property
     def name(self) -> str:
@@ -88,8 +90,9 @@ class TestFile:
 
     def scripts(self) -> Iterator[tuple[str, str]]:
         """Give name and text of each script, the harness first."""
-        harness = self.root / "resources" / "testharness.js"
-        yield "harness", (harness if harness.is_file() else HERE / "harness.js").read_text("utf-8")
+        of_root = self.root / "resources" / "testharness.js"
+        harness = self.harness or (of_root if of_root.is_file() else HERE / "harness.js")
+        yield "harness", harness.read_text("utf-8")
         for script in self.meta.get("script", ()):
             if (text := self._read(script)) is not None:
                 yield script, text
@@ -115,7 +118,7 @@ class TestFile:
         return path.read_text("utf-8")
 
 
-def read_test(path: Path, variant: str = "") -> TestFile:
+def read_test(path: Path, variant: str = "", harness: Path | None = None) -> TestFile:
     """Return a test file; its root is the checkout that it is in, or the folder of our suites and their data."""
     path = path.resolve()
     root = next(
@@ -129,13 +132,14 @@ def read_test(path: Path, variant: str = "") -> TestFile:
             meta.setdefault(match[1], []).append(match[2])
         elif line.strip() and not line.startswith("//"):
             break
-    return TestFile(path, root, text, meta, variant)
+    return TestFile(path, root, text, meta, variant, harness)
 
 
-def read_variants(path: Path) -> list[TestFile]:
+def read_variants(path: Path, harness: Path | None = None) -> list[TestFile]:
     """Return a test file once for each variant that it names, or once."""
-    test = read_test(path)
-    return [read_test(path, variant) for variant in test.meta.get("variant", ())] or [test]
+    test = read_test(path, harness=harness)
+    variants = test.meta.get("variant", ())
+    return [read_test(path, variant, harness) for variant in variants] or [test]
 
 
 def find_tests(paths: Iterable[Path]) -> list[Path]:

@@ -30,8 +30,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
     parser.add_argument("--mode", type=Mode, choices=list(Mode), default=Mode.PINNED)
+    parser.add_argument("--harness", type=Path, metavar="FILE", help="a testharness.js to use")
     options = parser.parse_args(arguments)
-    for path in options.paths:
+    for path in [*options.paths, *([options.harness] if options.harness else [])]:
         if not path.exists():
             parser.error(f"there is no {path}")
     files = find_tests(options.paths)
@@ -45,7 +46,7 @@ async def _run(files: list[Path], options: argparse.Namespace) -> int:
     environ = dict(os.environ)
     async with Platform(options.mode, snapshots=Path(".isolane"), environ=environ) as platform:
         for path in files:
-            for test in read_variants(path):
+            for test in read_variants(path, options.harness):
                 name = f"{path}{test.variant}"
                 result = results[name] = await platform.run(test)
                 if not options.json:

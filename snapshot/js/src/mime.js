@@ -9,10 +9,14 @@ const isSpace = code => code === 32 || code === 9 || code === 10 || code === 13;
 /** Without the white space of HTTP around it. */
 export function trimmed(text) {
   let start = 0;
+  while (isSpace(stringCharCodeAt(text, start))) start += 1;
+  return withoutSpaceBehind(stringSlice(text, start));
+}
+
+function withoutSpaceBehind(text) {
   let end = text.length;
-  while (start < end && isSpace(stringCharCodeAt(text, start))) start += 1;
-  while (end > start && isSpace(stringCharCodeAt(text, end - 1))) end -= 1;
-  return stringSlice(text, start, end);
+  while (end > 0 && isSpace(stringCharCodeAt(text, end - 1))) end -= 1;
+  return stringSlice(text, 0, end);
 }
 
 /** Where the first `wanted` is from `start` on, or the end. */
@@ -73,7 +77,7 @@ function readParameter(input, start, parameters, isFree) {
     value = quoted.value;
     end = endAt(input, ';', quoted.end);
   } else {
-    value = trimmed(stringSlice(input, equals + 1, stop));
+    value = withoutSpaceBehind(stringSlice(input, equals + 1, stop));
     if (value === '') return stop;
   }
   const isNew = isToken(name) && parameterOf({ parameters }, name) === undefined;

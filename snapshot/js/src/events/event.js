@@ -96,7 +96,8 @@ export class Event {
   }
 
   set cancelBubble(value) {
-    if (value) this.#slots.stopped = true;
+    const slots = this.#slots;
+    if (value) slots.stopped = true;
   }
 
   stopImmediatePropagation() {
@@ -117,7 +118,8 @@ export class Event {
   }
 
   set returnValue(value) {
-    if (!value) cancel(this.#slots);
+    const slots = this.#slots;
+    if (!value) cancel(slots);
   }
 
   preventDefault() {

@@ -16,7 +16,12 @@ export let listenersOf;
 export let isTarget;
 
 function makeListeners() {
-  return { first: null, last: null, handlers: null };
+  return { first: null, last: null, handlers: null, watch: null };
+}
+
+/** Has `watch(isHeard)` called when a target without listeners gets one, and when it has none any more. */
+export function watchListeners(target, watch) {
+  listenersOf(target).watch = watch;
 }
 
 /** A function of a global scope may be called without a receiver. */
@@ -89,8 +94,10 @@ function add(listeners, givenType, callback, options) {
 
 function append(listeners, type, callback, capture, once, passive) {
   const listener = { type, callback, capture, once, passive, removed: false, next: null };
-  if (listeners.last === null) listeners.first = listener;
-  else listeners.last.next = listener;
+  if (listeners.last === null) {
+    listeners.first = listener;
+    if (listeners.watch !== null) listeners.watch(true);
+  } else listeners.last.next = listener;
   listeners.last = listener;
   return listener;
 }
@@ -125,6 +132,7 @@ export function unlink(listeners, listener) {
     if (before === null) listeners.first = it.next;
     else before.next = it.next;
     if (listeners.last === it) listeners.last = before;
+    if (listeners.last === null && listeners.watch !== null) listeners.watch(false);
     return;
   }
 }

@@ -1,6 +1,6 @@
 // What sort of object a value is, found out by brand where there is one.
 
-import { dataOf, isProxy, ownProperty } from '../looking.js';
+import { dataOf, inheritsFrom, isProxy, ownProperty } from '../looking.js';
 import {
   ArrayBuffer,
   arrayBufferByteLength,
@@ -10,6 +10,7 @@ import {
   booleanValueOf,
   Date,
   dateGetTime,
+  FinalizationRegistry,
   functionToString,
   getPrototypeOf,
   isArray,
@@ -31,6 +32,7 @@ import {
   symbolValueOf,
   typedArrayTag,
   WeakMap,
+  WeakRef,
   WeakSet,
 } from '../primordials.js';
 
@@ -72,9 +74,31 @@ export function isWeak(value) {
   return prototype === WeakMap.prototype || prototype === WeakSet.prototype;
 }
 
+// What all iterators of the language inherit from, generators first of all.
+const iterators = getPrototypeOf(getPrototypeOf(function* () {}.prototype));
+const asyncIterators = getPrototypeOf(getPrototypeOf(async function* () {}.prototype));
+
+/** Whether a value's tag is that of a class in a namespace that is made in C++. */
+function isOfNamespace(value) {
+  const tag = dataOf(value, symbolToStringTag);
+  return (
+    typeof tag === 'string' &&
+    (stringStartsWith(tag, 'Intl.') || stringStartsWith(tag, 'WebAssembly.'))
+  );
+}
+
 /** Whether a value is of a built-in class of which no copy can be made. */
 export function isOpaque(value) {
-  return isWeak(value) || getPrototypeOf(value) === Promise.prototype;
+  const prototype = getPrototypeOf(value);
+  return (
+    isOfNamespace(value) ||
+    isWeak(value) ||
+    prototype === Promise.prototype ||
+    prototype === WeakRef.prototype ||
+    prototype === FinalizationRegistry.prototype ||
+    inheritsFrom(value, iterators) ||
+    inheritsFrom(value, asyncIterators)
+  );
 }
 
 /** The name of a value's class, or null when nothing in its chain of prototypes has one. */

@@ -2,11 +2,11 @@
 
 import { brandInterface } from '../interface.js';
 import { makeList } from '../list.js';
-import { TypeError } from '../primordials.js';
+import { TypeError, WeakRef, weakRefDeref } from '../primordials.js';
 import { enforcedInteger, isObject, iteratorMethod, requireArguments } from '../webidl.js';
 
 const { stopped, use } = core;
-const { defineHandler, Event, EventTarget, fireTrusted } = use('events');
+const { defineHandler, Event, EventTarget, fireTrusted, watchListeners } = use('events');
 
 const internally = { __proto__: null };
 let slotsOf;
@@ -23,12 +23,16 @@ export class AbortSignal extends EventTarget {
   #slots = {
     aborted: false,
     reason: undefined,
-    /** What to do when it aborts: linked, `{run, next}`. */
+    /** What to do when it aborts: linked, `{run, next, before}`. */
     algorithms: null,
     last: null,
     /** Signals that it depends on, which depend on none themselves. */
     sources: null,
+    /** What those have of it. */
+    link: null,
+    /** Links of signals that depend on it; when there are `sweepAt`, those of dead ones go. */
     dependents: null,
+    sweepAt: 64,
   };
 
   static {
@@ -122,12 +126,45 @@ function dependentOn(signals) {
     else for (let j = 0; j < own.length; j++) addOnce(sources, own[j]);
   }
   slotsOf(result).sources = sources;
+  if (sources.length > 0) depend(result, sources);
+  return result;
+}
+
+/**
+ * Has `sources` know of a signal that depends on them. Nobody but who waits for it keeps it alive: a source may live long and
+ * have one for each of many requests.
+ */
+function depend(signal, sources) {
+  const link = { weak: new WeakRef(signal), kept: null, hears: false };
+  slotsOf(signal).link = link;
+  watchListeners(signal, hears => {
+    link.hears = hears;
+    keep(link);
+  });
   for (let i = 0; i < sources.length; i++) {
     const slots = slotsOf(sources[i]);
     slots.dependents ??= makeList();
-    addOnce(slots.dependents, result);
+    if (slots.dependents.length >= slots.sweepAt) sweep(slots);
+    slots.dependents[slots.dependents.length] = link;
   }
-  return result;
+}
+
+/** A signal with listeners or algorithms lives as long as its sources. */
+function keep(link) {
+  const signal = link.kept ?? weakRefDeref(link.weak);
+  if (signal === undefined) return;
+  link.kept = link.hears || slotsOf(signal).algorithms !== null ? signal : null;
+}
+
+function sweep(slots) {
+  const { dependents } = slots;
+  const alive = makeList();
+  for (let i = 0; i < dependents.length; i++) {
+    const link = dependents[i];
+    if (link.kept !== null || weakRefDeref(link.weak) !== undefined) alive[alive.length] = link;
+  }
+  slots.dependents = alive;
+  slots.sweepAt = alive.length < 32 ? 64 : alive.length * 2;
 }
 
 function addOnce(list, item) {
@@ -144,12 +181,14 @@ function abort(signal, reason) {
   const { dependents } = slots;
   const toRun = makeList();
   if (dependents !== null) {
+    slots.dependents = null;
     for (let i = 0; i < dependents.length; i++) {
-      const own = slotsOf(dependents[i]);
-      if (own.aborted) continue;
+      const dependent = dependents[i].kept ?? weakRefDeref(dependents[i].weak);
+      const own = dependent === undefined ? undefined : slotsOf(dependent);
+      if (own === undefined || own.aborted) continue;
       own.aborted = true;
       own.reason = reason;
-      toRun[toRun.length] = dependents[i];
+      toRun[toRun.length] = dependent;
     }
   }
   runSteps(signal, slots);
@@ -160,7 +199,11 @@ function runSteps(signal, slots) {
   let step = slots.algorithms;
   slots.algorithms = null;
   slots.last = null;
-  for (; step !== null; step = step.next) if (step.run !== null) step.run();
+  for (; step !== null; step = step.next) {
+    const { run } = step;
+    step.run = null;
+    if (run !== null) run();
+  }
   fireTrusted(signal, new Event('abort'));
 }
 
@@ -182,13 +225,25 @@ export function reasonOf(signal) {
 /** Runs `run` when the signal aborts, before its listeners; answers a function that takes this back. */
 export function whenAborted(signal, run) {
   const slots = slotsOf(signal);
-  const step = { run, next: null };
+  const step = { run, next: null, before: slots.last };
   if (slots.last === null) slots.algorithms = step;
   else slots.last.next = step;
   slots.last = step;
+  if (slots.link !== null) keep(slots.link);
   return () => {
-    step.run = null;
+    if (step.run !== null) takeBack(slots, step);
   };
+}
+
+function takeBack(slots, step) {
+  step.run = null;
+  // Those of a signal that is aborting are no list any more.
+  if (slots.aborted) return;
+  if (step.before === null) slots.algorithms = step.next;
+  else step.before.next = step.next;
+  if (step.next === null) slots.last = step.before;
+  else step.next.before = step.before;
+  if (slots.link !== null) keep(slots.link);
 }
 
 let context = null;

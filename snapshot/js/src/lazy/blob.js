@@ -108,6 +108,18 @@ function slotsFrom(items, { mode, type }) {
   return { bytes: concatenate(parts), type };
 }
 
+function streamOfBytes(bytes) {
+  const size = typedArrayByteLength(bytes);
+  let offset = 0;
+  const source = use('byte-source');
+  return use('streams').makeByteStream(controller => {
+    const end = offset + 65536 < size ? offset + 65536 : size;
+    if (end > offset) source.give(controller, typedArraySlice(bytes, offset, end));
+    offset = end;
+    if (offset === size) source.finish(controller);
+  });
+}
+
 export class Blob {
   #slots;
 
@@ -143,16 +155,7 @@ export class Blob {
   }
 
   stream() {
-    const { bytes } = this.#slots;
-    const size = typedArrayByteLength(bytes);
-    let offset = 0;
-    const source = use('byte-source');
-    return use('streams').makeByteStream(controller => {
-      const end = offset + 65536 < size ? offset + 65536 : size;
-      if (end > offset) source.give(controller, typedArraySlice(bytes, offset, end));
-      offset = end;
-      if (offset === size) source.finish(controller);
-    });
+    return streamOfBytes(this.#slots.bytes);
   }
 
   async text() {
@@ -163,6 +166,10 @@ export class Blob {
 
   async arrayBuffer() {
     return typedArrayBuffer(copyBytes(this.#slots.bytes));
+  }
+
+  textStream() {
+    return use('encoding').textStreamOf(streamOfBytes(this.#slots.bytes));
   }
 
   async bytes() {

@@ -2,7 +2,7 @@
 
 import { isArrayBuffer } from '../buffers.js';
 import { append, makeList } from '../list.js';
-import { isError, nameOfError, ownProperty } from '../looking.js';
+import { isError, isProxy, nameOfError, ownProperty, stackOf } from '../looking.js';
 import {
   Array,
   ArrayBuffer,
@@ -10,6 +10,7 @@ import {
   arrayBufferDetached,
   arrayBufferMaxByteLength,
   arrayBufferResizable,
+  arrayBufferResize,
   arrayBufferSlice,
   arrayBufferTransfer,
   BigInt64Array,
@@ -28,6 +29,7 @@ import {
   Float32Array,
   Float64Array,
   getOwnPropertyDescriptor,
+  getPrototypeOf,
   Int16Array,
   Int32Array,
   Int8Array,
@@ -38,6 +40,7 @@ import {
   Number,
   numberValueOf,
   Object,
+  objectToString,
   ownKeys,
   RangeError,
   ReferenceError,
@@ -50,7 +53,9 @@ import {
   String,
   stringValueOf,
   SyntaxError,
+  symbolToStringTag,
   typedArrayBuffer,
+  typedArrayByteLength,
   typedArrayByteOffset,
   typedArrayLength,
   typedArraySet,
@@ -117,6 +122,40 @@ function copyBuffer(buffer) {
   return copy;
 }
 
+/** Whether it is born as an error; of what hides that with a tag of its own, whether it inherits from one. */
+function isBornError(value) {
+  for (let it = value; it !== null; it = getPrototypeOf(it)) {
+    if (isProxy(it) || ownProperty(it, symbolToStringTag) !== undefined) return isError(value);
+  }
+  return objectToString(value) === '[object Error]';
+}
+
+/**
+ * Whether a view of a buffer that can be resized is as long as the buffer lets it be, now and later. Only resizing tells: the
+ * buffer gets larger by as much as it may, or smaller when it is as large as it can be, and then what it was.
+ */
+function isTracking(lengthOf, buffer, size) {
+  const before = lengthOf();
+  const length = arrayBufferByteLength(buffer);
+  const most = arrayBufferMaxByteLength(buffer);
+  const changed = length + size <= most ? length + size : length - size;
+  if (changed < 0) return false;
+  const lost = new Uint8Array(
+    arrayBufferSlice(buffer, changed < length ? changed : length, length),
+  );
+  arrayBufferResize(buffer, changed);
+  let isOther;
+  try {
+    isOther = lengthOf() !== before;
+  } catch {
+    // Out of bounds: it is as long as it was made.
+    isOther = false;
+  }
+  arrayBufferResize(buffer, length);
+  if (changed < length) typedArraySet(new Uint8Array(buffer), lost, changed);
+  return isOther;
+}
+
 /** One call: what was cloned already, and which buffers go over instead. */
 class Cloner {
   #known = new Map();
@@ -153,7 +192,9 @@ class Cloner {
     }
     const parts = domException?.partsOf(value);
     if (parts !== undefined) {
-      return this.remember(value, new domException.DOMException(parts.message, parts.name));
+      const copy = new domException.DOMException(parts.message, parts.name);
+      defineHidden(copy, 'stack', stackOf(value));
+      return this.remember(value, copy);
     }
     const key = core.made['crypto-subtle']?.stateOf(value);
     if (key !== undefined) return this.remember(value, core.made['crypto-subtle'].cloneKey(key));
@@ -191,24 +232,35 @@ class Cloner {
       default:
         break;
     }
-    if (isError(value)) return this.#error(value);
+    if (isBornError(value)) return this.#error(value);
     if (isOpaque(value)) throw refusal(use('inspect').kindOf(value));
     return this.#properties(value, {});
   }
 
   #view(view) {
     const tag = typedArrayTag(view);
-    if (tag === undefined) {
-      const buffer = this.clone(dataViewBuffer(view));
-      return this.remember(
-        view,
-        new DataView(buffer, dataViewByteOffset(view), dataViewByteLength(view)),
-      );
+    const Constructor = tag === undefined ? DataView : views[tag];
+    const buffer = tag === undefined ? dataViewBuffer(view) : typedArrayBuffer(view);
+    const copy = this.clone(buffer);
+    const lengthOf = () => {
+      if (tag === undefined) return dataViewByteLength(view);
+      const length = typedArrayLength(view);
+      // Nothing can be written to a view that is out of bounds, not even nothing.
+      if (length === 0) typedArraySet(view, new Constructor(0), 0);
+      return length;
+    };
+    let length;
+    try {
+      length = lengthOf();
+    } catch {
+      throw refusal('a view that is out of the bounds of its buffer');
     }
-    const length = typedArrayLength(view);
-    const offset = typedArrayByteOffset(view);
-    const buffer = this.clone(typedArrayBuffer(view));
-    return this.remember(view, new views[tag](buffer, offset, length));
+    const offset = tag === undefined ? dataViewByteOffset(view) : typedArrayByteOffset(view);
+    if (arrayBufferResizable(buffer)) {
+      const size = tag === undefined ? 1 : typedArrayByteLength(new Constructor(1));
+      if (isTracking(lengthOf, buffer, size)) length = undefined;
+    }
+    return this.remember(view, new Constructor(copy, offset, length));
   }
 
   #map(map) {

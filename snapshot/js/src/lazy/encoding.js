@@ -198,23 +198,33 @@ function enqueueText(it, text) {
   if (text !== '') use('transform').enqueue(it, text);
 }
 
+function decoding(decoder) {
+  const decode = decoderOf(decoder);
+  return use('transform').makeTransform({
+    __proto__: null,
+    transform(chunk, it) {
+      const bytes = copyBytes(chunk);
+      if (bytes === undefined) throw new TypeError('TextDecoderStream: a chunk must be bytes');
+      enqueueText(it, decode(bytes, true));
+    },
+    flush: it => enqueueText(it, decode(new Uint8Array(0), false)),
+  });
+}
+
+/** The text of a stream of bytes, which is UTF-8. */
+export function textStreamOf(stream) {
+  const transform = decoding(new TextDecoder());
+  use('streams').pipeInto(stream, transform.writable);
+  return use('transform').readableOf(transform);
+}
+
 export class TextDecoderStream {
   #decoder;
   #transform;
 
   constructor(label = 'utf-8', options = undefined) {
-    const decoder = new TextDecoder(label, options);
-    this.#decoder = decoder;
-    const decode = decoderOf(decoder);
-    this.#transform = use('transform').makeTransform({
-      __proto__: null,
-      transform(chunk, it) {
-        const bytes = copyBytes(chunk);
-        if (bytes === undefined) throw new TypeError('TextDecoderStream: a chunk must be bytes');
-        enqueueText(it, decode(bytes, true));
-      },
-      flush: it => enqueueText(it, decode(new Uint8Array(0), false)),
-    });
+    this.#decoder = new TextDecoder(label, options);
+    this.#transform = decoding(this.#decoder);
   }
 
   get encoding() {

@@ -14,7 +14,7 @@ export {
   PromiseRejectionEvent,
 } from '../events/event.js';
 export { defineHandler } from '../events/handler.js';
-export { EventTarget } from '../events/target.js';
+export { EventTarget, watchListeners } from '../events/target.js';
 
 const { global, scope, use } = core;
 

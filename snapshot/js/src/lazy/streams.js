@@ -350,8 +350,13 @@ export function tee(stream) {
 /** A stream with the contents of another, which is locked and disturbed from now on. */
 export function proxy(stream) {
   const { readable, writable } = use('transform').makeIdentity();
-  use('pipe').pipeQuietly(recordOf(stream), writable);
+  pipeInto(stream, writable);
   return objectFor(readable);
+}
+
+/** Pipes a stream to the record of a writable one. */
+export function pipeInto(stream, writable) {
+  use('pipe').pipeQuietly(recordOf(stream), writable);
 }
 
 /** Locks a stream and leaves it as if it had been read. */

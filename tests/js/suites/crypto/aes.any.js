@@ -105,7 +105,7 @@ for (const name of ['AES-CBC', 'AES-CTR', 'AES-GCM', 'AES-KW']) {
   for (const length of [0, 64, 128, 192, 256, 257, '128', 128.9]) {
     const isRight = [128, 192, 256].includes(Math.floor(length));
     const expected = isRight ? `secret false {"name":"${name}","length":${Math.floor(length)}} ${usage}` : 'OperationError';
-    cases.push([`a new key of ${length} bits for ${name}`, () => subtle.generateKey({ name, length }, false, [usage]), expected]);
+    cases.push([`a new key of ${JSON.stringify(length)} bits for ${name}`, () => subtle.generateKey({ name, length }, false, [usage]), expected]);
   }
   const jwk = (alg, k = 'A'.repeat(22)) => () => subtle.importKey('jwk', { kty: 'oct', k, alg }, name, true, [usage]);
   const imported = `secret true {"name":"${name}","length":128} ${usage}`;

@@ -40,7 +40,7 @@ for (const algorithm of ['SHA256', 'sha-3', '', 'MD5', 'AES-CBC', 'SHA-1 ', 'ſh
   cases.push([`no algorithm: ${algorithm}`, () => subtle.digest(algorithm, new Uint8Array()), 'NotSupportedError']);
 }
 for (const algorithm of [{}, { name: undefined }, Symbol.iterator]) {
-  cases.push(['an algorithm without a name', () => subtle.digest(algorithm, new Uint8Array()), 'TypeError']);
+  cases.push([`an algorithm without a name: ${String(Object.keys(algorithm))} ${typeof algorithm}`, () => subtle.digest(algorithm, new Uint8Array()), 'TypeError']);
 }
 for (const data of [undefined, null, 'x', [1], {}, 5]) {
   cases.push([`no data: ${data}`, () => subtle.digest('SHA-1', data), 'TypeError']);

@@ -47,6 +47,93 @@ test(() => {
   assert_equals(AbortSignal.any([a.signal, b.signal]).reason, 1);
 }, 'a signal of several follows the first, after all of them know');
 
+test(() => {
+  const controller = new AbortController();
+  const signals = [controller.signal];
+  for (const from of [0, 0, 1, 3]) signals.push(AbortSignal.any([signals[from]]));
+  let order = '';
+  signals.forEach((signal, i) => signal.addEventListener('abort', () => {
+    order += i;
+    assert_true(signals.every(it => it.aborted));
+  }));
+  controller.abort();
+  assert_equals(order, '01234');
+  const twice = new AbortController();
+  const one = AbortSignal.any([twice.signal, twice.signal]);
+  let count = 0;
+  one.onabort = () => count++;
+  twice.abort('why');
+  assert_array_equals([count, one.reason], [1, 'why']);
+}, 'signals of signals follow their sources, in the order in which they were made');
+
+test(() => {
+  const [a, b] = [new AbortController(), new AbortController()];
+  const both = AbortSignal.any([a.signal, b.signal]);
+  const order = [];
+  a.signal.onabort = () => {
+    b.abort('b');
+    order.push('a');
+  };
+  b.signal.onabort = () => order.push('b');
+  both.onabort = () => order.push(both.reason);
+  a.abort('a');
+  assert_array_equals(order, ['b', 'a', 'a']);
+}, 'the first reason stays, whatever listeners do');
+
+promise_test(async () => {
+  // As a server does that gives each of its many requests a signal beside its own: in an isolate of 512 MB.
+  const controller = new AbortController();
+  const { signal } = controller;
+  const live = [];
+  for (let i = 0; i < 200; i++) {
+    for (let j = 0; j < 10; j++) {
+      const both = AbortSignal.any([signal, new AbortController().signal]);
+      both.keeps = new Array(40_000).fill(i);
+      both.onabort = () => assert_unreached();
+      both.onabort = null;
+      const listener = () => assert_unreached();
+      both.addEventListener('abort', listener);
+      both.removeEventListener('abort', listener);
+      await promise_rejects_exactly(null, 1, scheduler.wait(0, { signal: AbortSignal.any([both, AbortSignal.abort(1)]) }));
+      if (i === 100) live.push(both);
+    }
+    // What was looked at weakly is kept until the end of a turn.
+    await new Promise(resolve => setTimeout(resolve, 0));
+  }
+  controller.abort('why');
+  assert_equals(live.length, 10);
+  assert_true(live.every(it => it.aborted && it.reason === 'why'));
+}, 'signals that nobody listens to are not kept');
+
+test(() => {
+  const { signal } = new AbortController();
+  for (let i = 0; i < 100_000; i++) AbortSignal.any([signal]);
+}, 'many signals of one take as long each as few');
+
+test(() => {
+  const controller = new AbortController();
+  const order = [];
+  const listening = it => controller.signal.addEventListener('abort', () => order.push(it));
+  const target = new EventTarget();
+  listening(1);
+  for (const name of ['a', 'b', 'c']) target.addEventListener(name, () => order.push(name), { signal: controller.signal });
+  target.addEventListener('a', () => order.push('other'), { signal: controller.signal });
+  listening(2);
+  target.dispatchEvent(new Event('b'));
+  controller.abort();
+  for (const name of ['a', 'b', 'c']) target.dispatchEvent(new Event(name));
+  assert_array_equals(order, ['b', 1, 2]);
+}, 'what a signal does comes before its listeners');
+
+test(() => {
+  const controller = new AbortController();
+  let heard = 0;
+  for (let i = 0; i < 1000; i++) AbortSignal.any([controller.signal]).addEventListener('abort', () => heard++);
+  for (let i = 0; i < 20; i++) new Uint8Array(10_000_000).fill(1);
+  controller.abort();
+  assert_equals(heard, 1000);
+}, 'signals that somebody listens to are kept');
+
 async_test(t => {
   for (const wrong of [-1, NaN, Infinity, 2 ** 53]) assert_throws_js(TypeError, () => AbortSignal.timeout(wrong));
   const signal = AbortSignal.timeout(5);

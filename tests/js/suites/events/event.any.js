@@ -137,6 +137,116 @@ test(() => {
 }, 'stopImmediatePropagation ends it at once');
 
 test(() => {
+  const { prototype } = Event;
+  for (const name of ['cancelBubble', 'returnValue', 'type', 'target', 'srcElement', 'eventPhase', 'bubbles', 'composed', 'timeStamp']) {
+    const { get, set } = Object.getOwnPropertyDescriptor(prototype, name);
+    for (const wrong of [prototype, {}, null, undefined, 1, new EventTarget(), new Proxy(new Event('x'), {})]) {
+      assert_throws_js(TypeError, () => get.call(wrong));
+      if (set !== undefined) for (const value of [true, false, undefined]) assert_throws_js(TypeError, () => set.call(wrong, value), `${name} = ${value}`);
+    }
+  }
+  for (const name of ['composedPath', 'initEvent', 'preventDefault', 'stopImmediatePropagation', 'stopPropagation']) {
+    assert_throws_js(TypeError, () => prototype[name].call({}, 'x'));
+  }
+}, 'members are for events alone');
+
+test(() => {
+  const event = new Event('x', { cancelable: true });
+  event.cancelBubble = false;
+  assert_false(event.cancelBubble);
+  event.cancelBubble = 'yes';
+  assert_true(event.cancelBubble);
+  event.cancelBubble = false;
+  assert_true(event.cancelBubble);
+  event.returnValue = 1;
+  assert_false(event.defaultPrevented);
+  event.returnValue = '';
+  assert_true(event.defaultPrevented && !event.returnValue);
+  event.returnValue = true;
+  assert_true(event.defaultPrevented);
+  const fixed = new Event('x');
+  fixed.returnValue = false;
+  fixed.preventDefault();
+  assert_true(fixed.returnValue && !fixed.defaultPrevented);
+  event.initEvent('x');
+  assert_array_equals([event.cancelBubble, event.returnValue], [false, true]);
+}, 'cancelBubble and returnValue are older names');
+
+test(() => {
+  const target = new EventTarget();
+  const event = new Event('x');
+  const seen = [];
+  target.addEventListener('x', it => {
+    it.initEvent('y', true, true);
+    seen.push(it.type, it.bubbles, it.timeStamp === event.timeStamp, it.srcElement === target);
+    it.stopImmediatePropagation();
+  });
+  assert_true(target.dispatchEvent(event));
+  assert_array_equals(seen, ['x', false, true, true]);
+  assert_array_equals([event.target, event.cancelBubble, event.composedPath().length], [target, false, 0]);
+  event.initEvent('y', true, true);
+  assert_array_equals([event.type, event.target], ['y', null]);
+}, 'an event that is on its way is not initialized');
+
+test(() => {
+  const target = new EventTarget();
+  const reported = [];
+  const listening = event => {
+    reported.push(event.error);
+    event.preventDefault();
+  };
+  addEventListener('error', listening);
+  const thrown = [new Error('a'), 'b'];
+  const seen = [];
+  target.addEventListener('x', () => { throw thrown[0]; });
+  target.addEventListener('x', { get handleEvent() { throw thrown[1]; } });
+  target.addEventListener('x', {});
+  target.addEventListener('x', { handleEvent: 5 });
+  target.addEventListener('x', async () => { throw thrown; }, { signal: AbortSignal.abort() });
+  target.addEventListener('x', function () { seen.push(this === target, arguments.length); });
+  assert_true(target.dispatchEvent(new Event('x')));
+  removeEventListener('error', listening);
+  assert_array_equals(seen, [true, 1]);
+  assert_array_equals(reported.slice(0, 2), thrown);
+  assert_array_equals(reported.slice(2).map(it => it.constructor), [TypeError, TypeError]);
+}, 'what goes wrong in a listener is reported, and the next is called');
+
+test(() => {
+  const read = [];
+  const options = names => Object.defineProperties({}, Object.fromEntries(names.map(name => [name, { get: () => void read.push(name) }])));
+  new EventTarget().addEventListener('x', () => {}, options(['once', 'passive', 'signal', 'capture']));
+  assert_array_equals(read.splice(0), ['capture', 'once', 'passive', 'signal']);
+  new EventTarget().removeEventListener('x', () => {}, options(['once', 'passive', 'signal', 'capture']));
+  assert_array_equals(read, ['capture']);
+  const target = new EventTarget();
+  let count = 0;
+  const listener = () => count++;
+  for (const capture of [true, { capture: 1 }, 'yes']) target.addEventListener('x', listener, capture);
+  target.dispatchEvent(new Event('x'));
+  assert_equals(count, 1);
+  target.removeEventListener('x', listener, false);
+  target.dispatchEvent(new Event('x'));
+  assert_equals(count, 2);
+  target.removeEventListener('x', listener, { capture: true, once: true });
+  target.dispatchEvent(new Event('x'));
+  assert_equals(count, 2);
+}, 'options are read in order, and capture is part of what a listener is');
+
+test(() => {
+  const target = new EventTarget();
+  const order = [];
+  const once = () => {
+    order.push('once');
+    target.dispatchEvent(new Event('x'));
+  };
+  target.addEventListener('x', once, { once: true });
+  target.dispatchEvent(new Event('x'));
+  target.addEventListener('x', once, { once: true });
+  target.dispatchEvent(new Event('x'));
+  assert_array_equals(order, ['once', 'once']);
+}, 'a listener for once is taken away before it is called');
+
+test(() => {
   const target = new EventTarget();
   const event = new Event('x', { cancelable: true });
   target.addEventListener('x', e => { e.preventDefault(); e.returnValue = false }, { passive: true });

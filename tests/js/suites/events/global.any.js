@@ -1,5 +1,7 @@
 // The global object as an EventTarget: https://html.spec.whatwg.org/#runtime-script-errors
 
+setup({ allow_uncaught_exception: true });
+
 test(() => {
   const scope = Object.getPrototypeOf(globalThis);
   assert_false(scope === Object.prototype);

@@ -18,8 +18,9 @@ test(() => {
   assert_equals(pairs(new Headers(special)), '[["x","y"]]');
 }, 'what the constructor takes');
 
-for (const wrong of [null, 1, 'a', true, Symbol(), [1], ['ab'], [['a']], [['a', 'b', 'c']], [[]], { [Symbol.iterator]: 1 }, { [Symbol()]: 'a' }, { é: 'a', '€': 'b' }]) {
-  test(() => assert_throws_js(TypeError, () => new Headers(wrong)), `what it refuses: ${typeof wrong === 'symbol' ? 'a symbol' : JSON.stringify(wrong)}`);
+for (const wrong of [null, 1, 'a', true, Symbol(), [1], ['ab'], [['a']], [['a', 'b', 'c']], [[]], { [Symbol.iterator]: 1 }, { [Symbol('s')]: 'a' }, { é: 'a', '€': 'b' }]) {
+  const shown = typeof wrong === 'object' && wrong !== null ? Reflect.ownKeys(wrong).map(String) : String(wrong);
+  test(() => assert_throws_js(TypeError, () => new Headers(wrong)), `what it refuses: ${shown} ${JSON.stringify(wrong)}`);
 }
 
 const names = ['', ' ', 'a b', 'a:', 'é', '\0', 'a\n', 'a\u0100', '"', '(', ',', '/', ';', '<', '=', '?', '@', '[', '\\', '{', '\x7f'];

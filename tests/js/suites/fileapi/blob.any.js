@@ -93,6 +93,29 @@ promise_test(async () => {
   assert_equals((await blob.bytes()).length, size);
 }, 'a stream of a blob is a byte stream; a blob can be read again');
 
+const textOf = async stream => {
+  const pieces = [];
+  for await (const piece of stream) pieces.push(piece);
+  assert_true(pieces.every(it => typeof it === 'string' && it !== ''));
+  return pieces.join('');
+};
+
+promise_test(async () => {
+  const text = '\u{1f600}\u00e9'.repeat(60_000);
+  assert_equals(await textOf(new Blob([text]).textStream()), text);
+  assert_equals(await textOf(new Blob([]).textStream()), '');
+  assert_equals(await textOf(new Blob(['\ufeffa\ufeff']).textStream()), 'a\ufeff');
+  assert_equals(await textOf(new Blob([Uint8Array.of(97, 0xf0, 0x9f, 0x98)], { type: 'text/plain;charset=utf-16' }).textStream()), 'a\ufffd');
+  assert_equals(await textOf(new File(['file'], 'n').textStream()), 'file');
+  const blob = new Blob(['twice']);
+  assert_array_equals([await textOf(blob.textStream()), await textOf(blob.textStream())], ['twice', 'twice']);
+  const reader = blob.textStream().getReader();
+  await reader.cancel('enough');
+  assert_true((await reader.read()).done);
+  assert_throws_js(TypeError, () => blob.textStream().getReader({ mode: 'byob' }));
+  assert_throws_js(TypeError, () => Blob.prototype.textStream.call({}));
+}, 'a blob as a stream of text, which is UTF-8');
+
 test(() => {
   assert_throws_js(TypeError, () => new File());
   assert_throws_js(TypeError, () => new File([]));

@@ -26,7 +26,7 @@ Request (1) method url headers destination referrer referrerPolicy mode credenti
 Response (0) static error(0) static redirect(1) static json(1) type url redirected status ok statusText headers clone(0) body bodyUsed
   arrayBuffer(0)! blob(0)! bytes(0)! formData(0)! json(0)! text(0)!
 FormData (0) append(2) delete(1) get(1) getAll(1) has(1) set(2) iterable
-Blob (0) size type slice(0) stream(0) text(0)! arrayBuffer(0)! bytes(0)!
+Blob (0) size type slice(0) stream(0) text(0)! arrayBuffer(0)! textStream(0) bytes(0)!
 File : Blob (2) name lastModified webkitRelativePath
 TextDecoder (0) encoding fatal ignoreBOM decode(0)
 TextDecoderStream (0) encoding fatal ignoreBOM readable writable
