@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from runner.pipelines.allowed import allowed_at
 from runner.pipelines.errors import Fault
 from runner.pipelines.modules import guess
 
@@ -19,16 +20,11 @@ if TYPE_CHECKING:
 _PATH: Final = re.compile(r" - at `(?:key in )?\$(.*)`$")
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`")
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`")
-_EXPECTED: Final = re.compile(r"Expected `(.*)`, got `(.*)`")
+_EXPECTED: Final = re.compile(r"Expected |Invalid enum value ")
+_KEY: Final = re.compile(r"([A-Za-z]+): ")
+_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[([0-9]+|\.\.\.)\]")
+_ANY: Final = "..."
 _FUNCTION_KEY: Final = "js_function_key"
-_WORDS: Final = {
-    "str": "a text",
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "array": "a list",
-    "null": "null",
-}
 
 
 def read_config(node: Node, config: type[StageConfig]) -> StageConfig | Fault:
@@ -40,13 +36,18 @@ def read_config(node: Node, config: type[StageConfig]) -> StageConfig | Fault:
     except msgspec.ValidationError as error:
         text = str(error)
     found = _PATH.search(text)
-    path = [part for part in re.split(r"[.\[\]]+", found[1]) if part] if found else []
+    steps = [key or index for key, index in _STEP.findall(found[1])] if found else []
     message = text[: found.start()] if found else text
+    named = _KEY.match(message)
+    if not steps and named and node.child(named[1]) is not None:
+        # What a config says of its own keys.
+        steps, message = [named[1]], message[named.end() :]
+    path = [step for step in steps if step != _ANY]
     place = node.place_of(path)
     if unknown := _UNKNOWN.match(message):
         place = _at(node, path).keys.get(unknown[1], place)
     where = f"config.{'.'.join(path)}" if path else "config"
-    return Fault(place, f"{where}: {_understood(message, path, config)}")
+    return Fault(place, f"{where}: {_understood(message, steps, config)}")
 
 
 def _at(node: Node, path: Sequence[str]) -> Node:
@@ -70,13 +71,6 @@ def _understood(message: str, path: Sequence[str], config: type[StageConfig]) ->
         if missing[1] == _FUNCTION_KEY:
             return "it must be a !!js/function"
         return f"the key {missing[1]!r} is missing"
-    if expected := _EXPECTED.match(message):
-        structs = "a !!js/function" if _has_functions(config) else "a mapping"
-        words = {**_WORDS, "object": structs}
-        kinds = " or ".join(words.get(kind, kind) for kind in expected[1].split(" | "))
-        return f"it must be {kinds}"
+    if _EXPECTED.match(message) and (allowed := allowed_at(config, path)):
+        return f"it must be {allowed}"
     return message
-
-
-def _has_functions(config: type[StageConfig]) -> bool:
-    return any("JsFunction" in str(field.type) for field in msgspec.structs.fields(config))
