@@ -89,7 +89,7 @@ async def check_functions(settings: Settings, graph: Graph) -> None:
 
     """
     _configure_logging(settings)
-    async with open_functions(settings, graph):
+    async with open_functions(settings, graph, socket.gethostname()):
         pass
 
 
@@ -98,10 +98,11 @@ async def run_pipeline(
 ) -> int:
     """Run a pipeline to its end; returns the exit code."""
     _configure_logging(settings)
+    hostname = socket.gethostname()
     try:
         graph.check()
         with Signals() as signals:
-            async with open_functions(settings, graph) as (functions, runner):
+            async with open_functions(settings, graph, hostname) as (functions, runner):
 
                 def held_bytes() -> tuple[int, int]:
                     hosts = () if runner is None else runner.supervisor.hosts
@@ -112,20 +113,20 @@ async def run_pipeline(
                     graph,
                     settings,
                     SystemClock(),
-                    socket.gethostname(),
+                    hostname,
                     folder,
                     functions=functions,
                     mapped=mapped,
                     held_bytes=held_bytes,
                 )
-                return await _until_signalled(pipeline, signals, timeout_s)
+                return await run_until_signalled(pipeline, signals, timeout_s)
     except DocumentError as error:
         for fault in error.faults:
             print(f"isolane: {fault}", file=sys.stderr)
         return PipelineExit.DOCUMENT
 
 
-async def _until_signalled(pipeline: Pipeline, signals: Signals, timeout_s: float) -> int:
+async def run_until_signalled(pipeline: Pipeline, signals: Signals, timeout_s: float) -> int:
     async def stop() -> None:
         await signals.wait()
         pipeline.stopping.set()
@@ -149,7 +150,7 @@ async def _until_signalled(pipeline: Pipeline, signals: Signals, timeout_s: floa
 
 @asynccontextmanager
 async def open_functions(
-    settings: Settings, graph: Graph
+    settings: Settings, graph: Graph, hostname: str
 ) -> AsyncIterator[tuple[dict[str, StageFunctions], Runner | None]]:
     """Start isolate hosts for a document that has JavaScript, and load all of it."""
     specs = [node.spec for node in graph.nodes.values() if node.spec.functions]
@@ -163,7 +164,6 @@ async def open_functions(
     settings = msgspec.structs.replace(
         settings, mode=Mode.PINNED, lanes=lanes, hosts=min(settings.hosts, lanes)
     )
-    hostname = socket.gethostname()
     async with AsyncExitStack() as stack:
         runner = await stack.enter_async_context(Runner(settings, ConsoleLog()))
         functions = {

@@ -97,12 +97,9 @@ class StageFunctions:
             return Fault(
                 spec.place, f"stage {spec.name!r}: {_REASONS.get(outcome.kind, outcome.kind)}"
             )
-        where, at = spec.place, self._places.of_file(error.file)
-        key = ""
-        if at is not None:
-            key, function = list(spec.functions.items())[at]
-            line, column = self._places.find(at, error.line, error.column or 1)
-            where = Place(function.file, line, column)
+        where, key = spec.place, ""
+        if (found := self._places.origin(error)) is not None:
+            key, where = found
         shown = f"{error.name}: {self._places.translated(error.message)}"
         return Fault(where, f"stage {spec.name!r}: {f'config.{key}: ' if key else ''}{shown}")
 

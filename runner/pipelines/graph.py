@@ -45,7 +45,7 @@ class Path(NamedTuple):
     def __str__(self) -> str:
         lines = [f"{self.start} : {self.names[0]}"]
         lines += [f"  - {name}" for name in self.names[1:-1]]
-        if len(self.names) > 1:
+        if len(self.names) > 1 or self.end not in {"OUTPUT", self.start}:
             lines.append(f"{self.end} : {self.names[-1]}")
         return "\n".join(lines)
 

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from runner.pipelines.errors import Place
+
 if TYPE_CHECKING:
+    from pools.protocol import ErrorInfo
     from runner.pipelines.document import StageSpec
     from runner.pipelines.tree import FunctionText
 
@@ -94,7 +97,12 @@ class Places:
         """Return the document's line and column for those of a function's file, all from 1."""
         return self._functions[number].at(line - _HEADER.count("\n"), column)
 
-    def of_file(self, file: str) -> int | None:
-        """Return which function a file of the program is."""
-        found = _FUNCTION.fullmatch(file)
-        return int(found[1]) if found and int(found[1]) < len(self._functions) else None
+    def origin(self, error: ErrorInfo) -> tuple[str, Place] | None:
+        """Return the function that does not load, by its key, and the place where."""
+        at = f"{error.file}:{error.line}:{error.column}" if error.file else error.stack
+        found = next((one for one in _FUNCTION.finditer(at) if one[2] is not None), None)
+        if found is None or int(found[1]) >= len(self._functions):
+            return None
+        number = int(found[1])
+        line, column = self.find(number, int(found[2]), int(found[3] or 1) or 1)
+        return self._keys[number], Place(self._functions[number].file, line, column)

@@ -5,6 +5,7 @@ Must not know how a pipeline starts or ends.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,6 @@ from runner.pipelines.errors import EventError, FunctionError
 from runner.pipelines.stage import Kind
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
@@ -141,10 +141,18 @@ class RunningStage:
             channel.leave()
 
     async def _take_all(self, stage: Stage[Any]) -> None:
+        if stage.parallelism == 1:
+            await self._take_some(stage, stage.interval_s)
+            return
+        async with asyncio.TaskGroup() as group:
+            for number in range(stage.parallelism):
+                taking = self._take_some(stage, None if number else stage.interval_s)
+                group.create_task(taking, name=f"pipeline: {self.name} {number}")
+
+    async def _take_some(self, stage: Stage[Any], interval_s: float | None) -> None:
+        """Take batch after batch; of what waits, a share when others take, too."""
         inbox, clock = self.inbox, self.clock
         assert inbox is not None
-        is_output = stage.kind is Kind.OUTPUT
-        interval_s = stage.interval_s
         due = None if interval_s is None else clock.now().timestamp() + interval_s
         while not inbox.ended:
             left_s = None if due is None else due - clock.now().timestamp()
@@ -152,12 +160,13 @@ class RunningStage:
                 await stage.on_interval(self.emit)
                 due = max(due + interval_s, clock.now().timestamp())
                 continue
-            events = await inbox.take(BATCH, left_s)
+            share = min(max(len(inbox) // stage.parallelism, 1), BATCH)
+            events = await inbox.take(BATCH if stage.parallelism == 1 else share, left_s)
             if events:
-                self.in_hand = len(events)
+                self.in_hand += len(events)
                 await stage.on_events(events, self.emit)
-                self.in_hand = 0
-                if is_output:
+                self.in_hand -= len(events)
+                if stage.kind is Kind.OUTPUT:
                     self.counts.events_out += len(events)
 
 

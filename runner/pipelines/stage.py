@@ -1,7 +1,7 @@
 """What a stage is: the contract between stages and the runtime.
 
 A stage is a class in a module of ``runner.pipelines.stages``; ``modules.py`` has its name. The runtime makes it, starts it, gives it
-events one batch after another (never two batches at once), and stops it when all of its inputs have stopped:
+events one batch after another (never two at once, but for its ``parallelism``), and stops it when all of its inputs have stopped:
 
 ``__init__`` → ``start`` → ``on_events``... (and ``on_interval`` between two batches) → ``on_end`` → ``stop``
 
@@ -151,7 +151,7 @@ class Stage(Generic[C]):
 
     @property
     def parallelism(self) -> int:
-        """How many events it takes at once; with more than one their order is lost."""
+        """How many batches it takes at once; with more than one the events' order is lost."""
         return 1
 
     @property
@@ -181,32 +181,18 @@ class Stage(Generic[C]):
 
         One event's error is reported and does not touch the others. Stages that are faster with many at once have their own.
         """
-        if self.parallelism == 1 or len(events) == 1:
-            for event in events:
-                await self._take(event, emit)
-            return
-        places = asyncio.Semaphore(self.parallelism)
-
-        async def take(event: Event) -> None:
-            async with places:
-                await self._take(event, emit)
-
-        async with asyncio.TaskGroup() as group:
-            for event in events:
-                group.create_task(take(event), name=f"pipeline: {self.context.name}")
-
-    async def _take(self, event: Event, emit: Emit) -> None:
-        try:
-            await self.on_event(event, emit)
-        except Exception as error:  # noqa: BLE001 - an event's failure is data
-            self.context.error(error)
+        for event in events:
+            try:
+                await self.on_event(event, emit)
+            except Exception as error:  # noqa: BLE001 - an event's failure is data
+                self.context.error(error)
 
     async def on_event(self, event: Event, emit: Emit) -> None:
         """Take an event. Raise :class:`EventError` for what is wrong with it."""
         raise NotImplementedError
 
     async def on_interval(self, emit: Emit) -> None:
-        """Do what is due; never while events are taken."""
+        """Do what is due; never while events are taken, but for its ``parallelism``."""
 
     async def on_end(self, emit: Emit) -> None:
         """All inputs have stopped and their events are taken: emit what was held back."""

@@ -9,11 +9,13 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from runner.config import load_settings
 from tests.integration.conftest import Running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from runner.config import Settings
     from tests.integration.conftest import Cli
 
 DOCUMENT = (Path(__file__).parent / "documents" / "task-runner.md").read_text()
@@ -84,8 +86,8 @@ def start(
     """Start ``isolane pipeline run``; it is ended when the test ends."""
     started: list[Running] = []
 
-    def start(text: str, *options: str, **environ: str) -> Running:
-        path = cli.write("pipeline.yaml", text)
+    def start(text: str, *options: str, name: str = "pipeline.yaml", **environ: str) -> Running:
+        path = cli.write(name, text)
         maps = [option for pair in mapped.items() for option in ("--map", "=".join(pair))]
         small = {"WORKER_POOL_SIZE": "1", "LOG_FORMAT": "json"}
         environ = small | login | environ
@@ -97,3 +99,9 @@ def start(
         if one.process.poll() is None:
             one.process.kill()
         one.stop()
+
+
+@pytest.fixture
+def settings(snapshots: Path, tmp_path: Path) -> Settings:
+    environ = {"SNAPSHOT_DIR": str(snapshots), "WORKER_POOL_SIZE": "1", "ISOLATE_HOSTS": "1"}
+    return load_settings(environ, tmp_path)

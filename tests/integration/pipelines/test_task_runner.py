@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration.conftest import EXAMPLES
 from tests.integration.pipelines.conftest import PIPELINE
 
 if TYPE_CHECKING:
@@ -18,6 +19,21 @@ if TYPE_CHECKING:
     from tests.integration.pipelines.conftest import Tasks
 
 EACH_SECOND = PIPELINE.replace("*/33 * * * * *", "* * * * * *")
+AT_WORK = """async function(task) {
+          console.log('at work on', task.key)
+          await new Promise((done) => setTimeout(done, 60_000))"""
+ERRORS = """
+  errors:
+    config: {intervalSeconds: 0.1}
+  tell:
+    module: log
+    inputs: [errors]
+"""
+RETRY = (
+    (EXAMPLES / "pipelines" / "retry-stalled.yaml")
+    .read_text()
+    .replace("0 * * * * *", "* * * * * *")
+)
 _TICK_S = 40
 """The document's schedule fires at :00 and :33."""
 
@@ -59,16 +75,38 @@ def test_two_instances_of_the_documents_pipeline_share_its_tasks(
     assert [one.stop() for one in both] == [0, 0]
 
 
-def test_a_claimed_task_belongs_to_this_host(start: Callable[..., Running], tasks: Tasks) -> None:
-    """While a task is worked on, its row says by whom: ``this.hostname``."""
+def test_a_task_whose_worker_was_killed_is_claimed_again(
+    start: Callable[..., Running], tasks: Tasks
+) -> None:
+    """kill -9 in the middle of the work: the row says whose it was, and the flow that the document suggests brings it back."""
+    tasks.add("foo-1", timeout="1 second")
+    endless = EACH_SECOND.replace("function(task) {", AT_WORK, 1)
+    assert endless != EACH_SECOND
+    killed = start(endless)
+    killed.wait_for("at work on foo-1")
+    killed.process.send_signal(signal.SIGKILL)
+    killed.process.wait(20)
+    row = tasks.rows()["foo-1"]
+    assert (row["status"], row["worker"], row["retries"]) == ("running", socket.gethostname(), 3)
+    retrying = start(RETRY, name="retry.yaml")
+    working = start(EACH_SECOND)
+    assert retrying.wait_for("foo-1 is tried again: no answer from")
+    working.wait_for('"stage":"log"')
+    row = tasks.rows()["foo-1"]
+    assert (row["status"], row["results"], row["retries"]) == ("succeeded", {"foo": "bar"}, 2)
+    assert (retrying.stop(), working.stop()) == (0, 0)
+
+
+def test_an_error_in_a_task_is_told_with_its_line(
+    start: Callable[..., Running], tasks: Tasks
+) -> None:
+    """The task stays ``running``, by this host: retrying is the other flow's business."""
     tasks.add("foo-1")
-    slow = EACH_SECOND.replace("task.results.foo = 'bar'", "for (;;);")
-    running = start(
-        slow
-        + "\n  errors:\n    config: {intervalSeconds: 0.1}\n  tell:\n    module: log\n    inputs: [errors]\n"
-    )
-    line = json.loads(running.wait_for("foo-task: CpuLimit"))
-    assert line["event"]["count"] == 1
+    text = EACH_SECOND.replace("task.results.foo", "task.missing.foo") + ERRORS
+    running = start(text)
+    line = json.loads(running.wait_for("foo-task: TypeError"))
+    number = 1 + text.splitlines().index("          task.missing.foo = 'bar'")
+    assert line["event"]["stack"][0].endswith(f"pipeline.yaml:{number}:28)")
+    assert (line["level"], line["event"]["count"]) == ("error", 1)
     assert tasks.rows()["foo-1"]["worker"] == socket.gethostname()
     assert running.stop() == 0
-    assert signal.SIGTERM

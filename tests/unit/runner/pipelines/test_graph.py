@@ -79,7 +79,7 @@ def test_paths_have_marks_at_both_ends() -> None:
         "INPUT : in\n  - mid\nOUTPUT : out",
         "INPUT : in\n  - mid\nDEADEND : lost",
         "ERRORS : e\nOUTPUT : out",
-        "STATS : s",
+        "STATS : s\nDEADEND : s",
         "DEADEND : orphan",
         "UNDEFINED : nobody\nOUTPUT : odd",
     ]

@@ -317,6 +317,38 @@ async def test_parallel_stages_take_so_many_at_once_and_no_more(
     assert at_once == [0, 3]
 
 
+async def test_one_that_takes_long_holds_up_no_other_of_a_parallel_stage(
+    pipeline: Callable[..., Pipeline],
+) -> None:
+    found: list[Event] = []
+    others = asyncio.Event()
+
+    class Parallel(Stage[StageConfig]):
+        kind = Kind.OUTPUT
+
+        @property
+        def parallelism(self) -> int:
+            return 2
+
+        async def on_event(self, event: Event, emit: Emit) -> None:
+            if event == 0:
+                await others.wait()
+            found.append(event)
+            if event == "last":
+                others.set()
+
+    class Slowly(Stage[StageConfig]):
+        kind = Kind.INPUT
+
+        async def run(self, emit: Emit) -> None:
+            for event in (0, 1, 2, 3, "last"):
+                await emit(event)
+                await asyncio.sleep(0)
+
+    await pipeline(spec("in", Slowly), spec("out", Parallel, "in")).run(END_S)
+    assert found == [1, 2, 3, "last", 0]
+
+
 async def test_errors_of_who_tells_errors_are_logged_and_go_round_no_circle(
     pipeline: Callable[..., Pipeline], caplog: pytest.LogCaptureFixture
 ) -> None:
