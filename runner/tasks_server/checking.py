@@ -74,13 +74,13 @@ def expected(kind: str, value: object) -> CheckError:
 
 @dataclass(frozen=True)
 class Text:
-    """``pattern`` is what all of it must match. ``read`` makes of it what is meant; a ValueError's text is the message then."""
+    """``trim``: what does not count at its ends. ``pattern`` is what all of it must match. ``read`` makes of it what is meant; a ValueError's text is the message then."""
 
     minimum: int = 0
     maximum: int | None = None
     pattern: re.Pattern[str] | None = None
     message: str = "Invalid"
-    trim: bool = False
+    trim: str = ""
     read: Callable[[str], Any] | None = None
     described: Schema = field(default_factory=dict)
 
@@ -88,7 +88,7 @@ class Text:
         if type(value) is not str:
             raise expected("string", value)
         if self.trim:
-            value = value.strip(" \t")
+            value = value.strip(self.trim)
         wrong = []
         if len(value) < self.minimum:
             wrong.append(f"String must contain at least {self.minimum} character(s)")

@@ -29,6 +29,7 @@ from runner.tasks_server.words import (
     HEADERS,
     HOST,
     IP,
+    LINE,
     ORDINARY_URL,
     URL,
 )
@@ -43,11 +44,10 @@ MAX_INTERVAL_MS: Final = 365 * _DAY_MS
 MAX_RETRY: Final = 999
 """With the first one, as many attempts as a task of the durable queue may have."""
 MAX_TIMEOUT_MS: Final = 2_147_483_647
-_LINE: Final = re.compile(r"[\x20-\x7e]*")
 _OWN_HEADER: Final = re.compile(r"[Xx]-[A-Za-z0-9\-]{1,62}")
 _TLS: Final = Choice(("1.0", "1.1", "1.2", "1.3"))
 _PROTO: Final = Choice(("http", "https"), fold="lower")
-_CONTENT: Final = Text(1, 32_768, trim=True)
+_CONTENT: Final = Text(1, 32_768, trim=" \t\r\n", described={"pattern": r"\S"})
 
 
 class _Date:
@@ -100,7 +100,7 @@ _RETRY: Final[dict[str, Rule]] = {
 }
 _HTTP: Final[dict[str, Rule]] = {
     "httpVersion": Choice(("0.9", "1.0", "1.1", "2", "2-prior-knowledge")),
-    "userAgent": Text(8, 256, _LINE, "Invalid header value", trim=True),
+    "userAgent": Text(8, 256, LINE, "Invalid header value"),
     "ipVersion": Choice((4, 6)),
     "refererUrl": Text(
         0, 1024, read=_referer, described={"anyOf": [{"const": "AUTO"}, URL.schema()]}

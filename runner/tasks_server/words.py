@@ -15,7 +15,7 @@ from runner.tasks_server.urls import MAX_URL, read_url
 
 _KEY: Final = re.compile(r"[a-zA-Z0-9$_.\-\[\]]{1,64}")
 _HEADER: Final = re.compile(r"[a-zA-Z0-9$_.\-]{1,64}")
-_LINE: Final = re.compile(r"[\x20-\x7e]*")
+LINE: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _NO_CONTROLS: Final = re.compile(r"[^\x00-\x1f\x7f]*")
 _LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9\-]*[A-Za-z0-9])?"
 HOST: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
@@ -32,7 +32,14 @@ _URLS: Final = "http or https, without credentials; it does not end with / or ?"
 
 KEY: Final = Text(1, 64, _KEY, "Invalid key format")
 HEADER_NAME: Final = Text(1, 64, _HEADER, "Invalid key format")
-HEADER_VALUE: Final = Text(1, 1024, _LINE, "Invalid header value", trim=True)
+HEADER_VALUE: Final = Text(
+    1,
+    1024,
+    LINE,
+    "Invalid header value",
+    trim=" \t",
+    described={"pattern": rf"^[ \t]*(?:{LINE.pattern})[ \t]*$"},
+)
 HEADERS: Final = Table(HEADER_VALUE, HEADER_NAME)
 QUERY: Final = Table(Text(1, 1024), KEY)
 CREDENTIALS: Final = Shape(
