@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pools.protocol import Mode
 from runner.admission import Admission, AdmissionLimits
@@ -399,6 +399,17 @@ def make_http_tasks(settings: Settings, server: TasksServer) -> HttpTasks:
         networks=settings.http_tasks_networks,
     )
     return HttpTasks(TaskSealing(SecretBox(settings.secrets_keys)), around)
+
+
+def describe_tasks_server(control: ControlListener) -> None:
+    """Have the control listener's document tell of the tasks server."""
+
+    def describe() -> Mapping[str, Any]:
+        from runner.tasks_server.openapi import describe_api
+
+        return describe_api()
+
+    control.add_description(describe)
 
 
 def make_tasks_listener(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 from runner.api.listener import ControlListener
 from runner.app import (
     Runner,
+    describe_tasks_server,
     health_checks,
     make_api,
     make_control,
@@ -168,6 +169,7 @@ class Service:
         self._tasks_front.server = server.application(
             (*proxies, "loopback") if self._supervised else proxies
         )
+        describe_tasks_server(self.control)
         if self._sockets.tasks is not None:
             self._tasks_listener = make_tasks_listener(self.settings, server, self._sockets.tasks)
             stack.push_async_callback(self._tasks_listener.close)

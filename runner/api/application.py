@@ -15,7 +15,7 @@ from starlette.routing import Route, Router
 
 from runner.api.endpoint import Endpoint, Raw, Stream
 from runner.api.errors import ApiError, conflict, invalid, unavailable
-from runner.api.openapi import describe
+from runner.api.openapi import describe, with_others
 from runner.errors import (
     BusyError,
     ConflictError,
@@ -30,7 +30,7 @@ from runner.errors import (
 from runner.tasks.errors import TasksLimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from starlette.types import Receive, Scope, Send
 
@@ -53,6 +53,7 @@ class Application:
         self._endpoints: list[Endpoint] = []
         self._complete = False
         self._document: bytes | None = None
+        self._others: list[Callable[[], Mapping[str, Any]]] = []
         self._router = Router(default=self._nowhere)
         self.add([*endpoints, Endpoint("GET", "/openapi.json", self.openapi)])
 
@@ -66,6 +67,11 @@ class Application:
             self._router.routes.append(
                 Route(endpoint.path, self._route(endpoint), methods=[endpoint.method])
             )
+
+    def add_description(self, describe_others: Callable[[], Mapping[str, Any]]) -> None:
+        """Have the document tell of what somebody else answers here: ``describe_others`` returns its ``paths`` and ``components``."""
+        self._document = None
+        self._others.append(describe_others)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -81,7 +87,8 @@ class Application:
         """Describe this API as OpenAPI 3.1."""
         if self._document is None:
             shown = (one for one in self._endpoints if one.path != "/openapi.json")
-            self._document = msgspec.json.encode(describe(shown))
+            others = [describe_others() for describe_others in self._others]
+            self._document = msgspec.json.encode(with_others(describe(shown), others))
         return Raw(self._document)
 
     def _route(self, endpoint: Endpoint) -> Any:

@@ -6,7 +6,7 @@ It listens before anything else starts, so that probes are answered, and until a
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.api.application import Application
 from runner.api.guard import Guard
@@ -17,7 +17,7 @@ from runner.ingress.server import HttpServer, bind
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Self
 
     from starlette.types import ASGIApp
@@ -47,6 +47,10 @@ class ControlListener:
     def add(self, endpoints: Iterable[Endpoint], *, complete: bool = False) -> None:
         """Serve these, too; ``complete`` when nothing more will come."""
         self._app.add(endpoints, complete=complete)
+
+    def add_description(self, describe_others: Callable[[], Mapping[str, Any]]) -> None:
+        """Have ``/openapi.json`` tell of what the front answers."""
+        self._app.add_description(describe_others)
 
     async def __aenter__(self) -> Self:
         await self._server.start()

@@ -12,7 +12,7 @@ from runner.api.endpoint import Raw, Stream
 from runner.api.errors import ErrorBody
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from runner.api.endpoint import Endpoint
 
@@ -48,6 +48,29 @@ def describe(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
+
+
+def with_others(document: dict[str, Any], others: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a document with the ``paths`` and ``components`` of others.
+
+    Raises
+    ------
+    ValueError
+        Two have a name for different things.
+
+    """
+    for other in others:
+        for into, more in (
+            (document["paths"], other["paths"]),
+            *(
+                (document["components"].setdefault(kind, {}), parts)
+                for kind, parts in other["components"].items()
+            ),
+        ):
+            if clashing := into.keys() & more.keys():
+                raise ValueError(f"two descriptions have {', '.join(sorted(clashing))}")
+            into.update(more)
+    return document
 
 
 def _operation(endpoint: Endpoint, schema_of: Any, components: dict[str, Any]) -> dict[str, Any]:

@@ -118,13 +118,11 @@ class Application:
 
     def _find(self, path: str, method: str) -> tuple[Route, str]:
         parts = tuple(path.split("/")[1:])
-        name = ""
-        methods = dict(self._paths.get(parts, ()))
-        if len(parts) > 2 and parts[2]:
-            name = parts[2]
-            for more, route in self._paths.get((*parts[:2], PARAMETER, *parts[3:]), {}).items():
-                methods.setdefault(more, route)
-        if not methods:
+        methods = self._paths.get(parts)
+        name = parts[2] if len(parts) > 2 else ""
+        if methods is None and name:
+            methods = self._paths.get((*parts[:2], PARAMETER, *parts[3:]))
+        if methods is None:
             raise no_route()
         found = methods.get("GET" if method == "HEAD" else method)
         if found is None:

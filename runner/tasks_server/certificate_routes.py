@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runner.tasks_server.calls import DONE, Answer, Route
+from runner.tasks_server.certificates import Holds
 from runner.tasks_server.errors import not_found
 from runner.tasks_server.ids import read_ulid, write_ulid
 from runner.tasks_server.parameters import read_upload
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from runner.tasks_server.calls import Call
-    from runner.tasks_server.certificates import Holds
     from runner.tasks_server.uploads import KeptUpload, Uploads
 
 

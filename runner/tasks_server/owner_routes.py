@@ -82,9 +82,12 @@ class OwnerRoutes:
         self._rule = rule
 
     def paths(self) -> dict[tuple[str, ...], dict[str, Route]]:
+        one = {"GET": Route(self.get), "DELETE": Route(self.remove)}
+        register = Route(self.register, has_body=True, open=True)
         return {
-            ("v1", "owners", "register"): {"POST": Route(self.register, has_body=True, open=True)},
-            ("v1", "owners", ":"): {"GET": Route(self.get), "DELETE": Route(self.remove)},
+            # An owner may be called so, too.
+            ("v1", "owners", "register"): {"POST": register, **one},
+            ("v1", "owners", ":"): one,
         }
 
     async def register(self, call: Call) -> Answer:

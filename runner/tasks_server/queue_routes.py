@@ -16,7 +16,7 @@ from runner.tasks.enqueuing import TaskIds
 from runner.tasks_server.calls import DONE, Answer, Route
 from runner.tasks_server.errors import full, not_found, unmet
 from runner.tasks_server.masking import view_config
-from runner.tasks_server.parameters import read_listing, read_queue_id
+from runner.tasks_server.parameters import State, read_listing, read_queue_id
 from runner.tasks_server.patching import read_patch
 from runner.tasks_server.registration import read_registration
 from runner.tasks_server.table import Edit, HttpRow, NewRow
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from runner.http_tasks.sealing import TaskSealing
     from runner.tasks_server.calls import Call, Handler
     from runner.tasks_server.owners import Owner
-    from runner.tasks_server.parameters import State
     from runner.tasks_server.table import HttpTaskTable, Step
     from runner.tasks_server.uploads import Uploads
 

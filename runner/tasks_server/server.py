@@ -56,6 +56,7 @@ class TasksServer:
         queues = QueueRoutes(self._table, self.uploads, TaskSealing(box), options.folder)
         self._paths = {
             ("status",): {"GET": Route(_status, open=True)},
+            ("openapi.json",): {"GET": Route(_openapi, open=True)},
             **OwnerRoutes(self.owners, options.registration).paths(),
             **queues.paths(),
             **CertificateRoutes(self.uploads).paths(),
@@ -86,6 +87,12 @@ class TasksServer:
         return Application(
             self._paths, self.owners, self._throttle, TrustedProxies(trusted_proxies)
         )
+
+
+async def _openapi(call: Call) -> Answer:
+    from runner.tasks_server.openapi import describe_server
+
+    return Answer(describe_server())
 
 
 async def _status(call: Call) -> Answer:
