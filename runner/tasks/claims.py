@@ -35,7 +35,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outlook(NamedTuple):
-    """``due_in_s``: until the next task is due that is not now, None when there is none; ``ruled``: there is work for ``claim_ruled``."""
+    """``due_in_s``: until the next task is due that is to come, None when there is none; ``ruled``: there is work for ``claim_ruled``."""
 
     due_in_s: float | None
     ruled: bool
@@ -206,9 +206,10 @@ class Claimer:
                 self._groups[kind, way] = row[3], row[2], name
         return _claimed([row for row in rows if row[0] is not None])
 
-    async def look(self, now: datetime | None) -> Outlook:
+    async def look(self, now: datetime | None, back_s: float = 0.0) -> Outlook:
+        """Look ahead; what became due within the last ``back_s`` counts as to come."""
         async with self._lines.lend() as line:
-            row = await line.first("look", kinds=list(self._wanted.kinds), now=now)
+            row = await line.first("look", kinds=list(self._wanted.kinds), back_s=back_s, now=now)
         assert row is not None
         return Outlook(*row)
 

@@ -61,6 +61,7 @@ LEASE_S: Final = 6.0
 _RULED_EVERY_S: Final = 0.25
 """Where limits hold back what is due, time alone may let it go."""
 _LOOK_EVERY_S: Final = 0.1
+_LOOK_BACK_S: Final = 0.002
 _LAST_WORDS_S: Final = 5.0
 
 
@@ -180,6 +181,7 @@ class Executor(Duty):
             return self.options.poll_s
         asked = min(free, self.options.batch)
         claimed = 0
+        began = asyncio.get_running_loop().time()
         by_rules = self._ruled and self._ruled_due and not self._typed
         if by_rules:
             claimed = await self._claim_ruled(max(1, asked // 2))
@@ -189,7 +191,9 @@ class Executor(Duty):
         if claimed == asked and now - self._looked_at < _LOOK_EVERY_S:
             return 0.0
         self._looked_at = now
-        self._due_in_s, self._ruled = await self._claimer.look(self._engine.now())
+        # What came due while the claim was on its way is neither claimed nor of the future: the look begins a bit before the claim did.
+        back_s = 2 * (now - began) + _LOOK_BACK_S if self._engine.now() is None else 0.0
+        self._due_in_s, self._ruled = await self._claimer.look(self._engine.now(), back_s)
         if claimed == asked:
             return 0.0
         if self._ruled and not self._typed and (claimed or not by_rules):

@@ -467,13 +467,13 @@ FROM (
 WHERE NOT EXISTS (SELECT FROM claimed) AND last.step = 4 * %(walk)s::int;
 
 -- name: look
--- Seconds until the next task is due that is not due now (NULL: none), and whether there is something for claim_ruled.
+-- Seconds until the next task is due that was not due `back_s` ago (NULL: none), and whether there is something for claim_ruled.
 SELECT
     (
         SELECT extract(epoch FROM min(scheduled_at) - coalesce(%(now)s::timestamptz, statement_timestamp()))::float8
         FROM tasks
         WHERE status = 'pending' AND scheduled_at > created_at
-          AND scheduled_at > coalesce(%(now)s::timestamptz, statement_timestamp())
+          AND scheduled_at > coalesce(%(now)s::timestamptz, statement_timestamp()) - make_interval(secs => %(back_s)s::float8)
     ),
     EXISTS (SELECT FROM task_queues WHERE NOT paused AND (max_running IS NOT NULL OR rate_limit IS NOT NULL))
     OR EXISTS (SELECT FROM task_tenants WHERE NOT paused AND max_running IS NOT NULL)

@@ -221,16 +221,21 @@ class Proxy:
         self.port = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            self.asked.append(head.decode().rstrip().split("\r\n"))
-            behind = await asyncio.open_connection("127.0.0.1", self._lead_to)
-            if head.startswith(b"CONNECT "):
-                writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            else:
-                behind[1].write(head)
-            await asyncio.gather(_pass(reader, behind[1]), _pass(behind[0], writer))
-        writer.close()
+        behind: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        try:
+            with suppress(ConnectionError, asyncio.IncompleteReadError):
+                head = await reader.readuntil(b"\r\n\r\n")
+                self.asked.append(head.decode().rstrip().split("\r\n"))
+                behind = await asyncio.open_connection("127.0.0.1", self._lead_to)
+                if head.startswith(b"CONNECT "):
+                    writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                else:
+                    behind[1].write(head)
+                await asyncio.gather(_pass(reader, behind[1]), _pass(behind[0], writer))
+        finally:
+            writer.close()
+            if behind is not None:
+                behind[1].close()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -238,7 +243,7 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
-    writer.close()
+        writer.close()
 
 
 @asynccontextmanager

@@ -269,6 +269,17 @@ async def test_the_outlook_says_when_the_next_is_due_and_whether_rules_matter(
     assert await claimer.look(clock.now()) == (20, True)
 
 
+async def test_what_came_due_a_moment_ago_counts_as_to_come(queue: Queue, clock: HandClock) -> None:
+    """A claim may have been too early for it, and a look for what is to come too late."""
+    from runner.tasks.claims import Claimer, Wanted
+
+    claimer = Claimer(queue.engine.lines, Wanted(kinds=("script",)), "one", 60)
+    await queue.add(scheduled_at=clock.now() + timedelta(seconds=20))
+    clock.advance(21)
+    assert await claimer.look(clock.now()) == (None, False)
+    assert await claimer.look(clock.now(), 2.0) == (-1, False)
+
+
 async def test_successes_ride_along_with_a_claim_unless_their_lease_is_gone(queue: Queue) -> None:
     from runner.tasks.claims import Claimer, Wanted
 

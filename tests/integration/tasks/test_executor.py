@@ -346,7 +346,7 @@ async def test_events_tell_the_life_of_a_task_in_order(
             task, _ = await stage.next()
             stage.end(task, Completed())
             await ended(queue, task_id)
-            told = events.take()
+        told = events.take()
     assert [event.event for event in told] == [
         "created",
         "started",

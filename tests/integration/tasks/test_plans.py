@@ -149,7 +149,7 @@ async def test_who_holds_a_lease_finds_its_row_by_the_primary_key(queue: Queue, 
 
 async def test_looks_and_rescues_touch_few_pages(queue: Queue) -> None:
     """The outlook reads one row; a rescue reads what runs, and nothing else."""
-    look = await explain(queue, "look", kinds=["script"], now=None)
+    look = await explain(queue, "look", kinds=["script"], back_s=0.0, now=None)
     assert "tasks_later" in look
     assert buffers(look) < 50
     rescue = await explain(queue, "rescue", most=100, max_attempts=3, now=None)
