@@ -96,7 +96,7 @@ def test_what_fits_is_taken_but_for_what_no_schema_can_say(case: Any) -> None:
     assert tree is None or set(all_messages(tree)) <= UNSAYABLE
 
 
-@FEW
+@settings(FEW, max_examples=5)  # each takes a while to be thought of
 @given(OPERATION.as_strategy(generation_mode=GenerationMode.NEGATIVE))
 def test_what_does_not_fit_is_refused(case: Any) -> None:
     body = case.body if isinstance(case.body, bytes) else msgspec.json.encode(case.body)
