@@ -8,6 +8,7 @@ import resource
 import socket
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from pools.protocol import Mode
 from runner.cli.logs import LEVELS, wants_json
 from runner.cli.pipeline import PipelineExit
+from runner.errors import HostStartError
 from runner.journal import Silence
 from runner.lifecycle import Signals
 from runner.pipelines.errors import DocumentError, StageStartError
@@ -24,13 +26,13 @@ from runner.schedules.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from pathlib import Path
 
     from runner.app import Runner
     from runner.config import Settings
     from runner.deployments import Deployment
     from runner.pipelines.graph import Graph
 
+_STATM: Final = Path("/proc/self/statm")
 _log = logging.getLogger("isolane.pipeline")
 _CONSOLE: Final = {"ERROR": logging.ERROR, "WARN": logging.WARNING, "INFO": logging.INFO}
 
@@ -106,8 +108,8 @@ async def run_pipeline(
 
                 def held_bytes() -> tuple[int, int]:
                     hosts = () if runner is None else runner.supervisor.hosts
-                    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
-                    return sum(host.rss_bytes for host in hosts), own
+                    pages = int(_STATM.read_text().split()[1])
+                    return sum(host.rss_bytes for host in hosts), pages * resource.getpagesize()
 
                 pipeline = Pipeline(
                     graph,
@@ -120,6 +122,9 @@ async def run_pipeline(
                     held_bytes=held_bytes,
                 )
                 return await run_until_signalled(pipeline, signals, timeout_s)
+    except HostStartError as error:
+        _log.error("%s", error)
+        return PipelineExit.START
     except DocumentError as error:
         for fault in error.faults:
             print(f"isolane: {fault}", file=sys.stderr)

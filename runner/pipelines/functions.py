@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _MOST: Final = 256
 _MOST_BYTES: Final = 1 << 20
+_BUSY_S: Final = 0.05
 _LOST: Final = 2
 """How often a call is begun whose process dies: it may have been another stage's doing."""
 _REASONS: Final = {
@@ -134,7 +135,8 @@ class StageFunctions:
                 elif outcome.kind is OutcomeKind.HOST_LOST and lost + 1 < _LOST:
                     lost += 1
                 elif outcome.kind is OutcomeKind.BUSY:
-                    await self._runner.dispatcher.serving()
+                    # Other stages' calls fill the lane's queue: they come to an end.
+                    await asyncio.sleep(_BUSY_S)
                 else:
                     results.append(self._failure(outcome))
                     alone, lost = max(0, alone - 1), 0
