@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from runner.tasks_server.checking import CheckError, Shape, Text
+from runner.tasks_server.checking import CheckError, Text
+from runner.tasks_server.compound import Shape
 from runner.tasks_server.words import BASE64, decoded
 
 if TYPE_CHECKING:

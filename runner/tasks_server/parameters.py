@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from runner.tasks_server.certificates import Upload, check_upload
-from runner.tasks_server.checking import CheckError, Choice, Shape, Text, Whole
+from runner.tasks_server.checking import CheckError, Choice, Text, Whole
+from runner.tasks_server.compound import Shape
 from runner.tasks_server.errors import invalid
 from runner.tasks_server.registration import read_json
 

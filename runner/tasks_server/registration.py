@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from runner.http_tasks.model import HttpTask
-from runner.tasks_server.checking import CheckError, Shape
+from runner.tasks_server.checking import CheckError
+from runner.tasks_server.compound import Shape
 from runner.tasks_server.errors import invalid
 from runner.tasks_server.relations import relate
 from runner.tasks_server.rules_config import CONFIG

@@ -9,17 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from runner.tasks_server.checking import (
-    CheckError,
-    Choice,
-    Either,
-    Flag,
-    Several,
-    Shape,
-    Text,
-    Whole,
-    kind_of,
-)
+from runner.tasks_server.checking import CheckError, Choice, Flag, Text, Whole, kind_of
+from runner.tasks_server.compound import Either, Several, Shape
 from runner.tasks_server.dates import LAST_MS, read_date
 from runner.tasks_server.urls import read_https_url, read_url
 from runner.tasks_server.words import (

@@ -5,18 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from runner.tasks_server.checking import (
-    CheckError,
-    Choice,
-    Either,
-    Flag,
-    Several,
-    Shape,
-    Table,
-    Text,
-    expected,
-    kind_of,
-)
+from runner.tasks_server.checking import CheckError, Choice, Flag, Text, expected, kind_of
+from runner.tasks_server.compound import Either, Several, Shape, Table
 from runner.tasks_server.words import BASE64, CREDENTIALS, HEADERS, KEY, QUERY, URL
 
 if TYPE_CHECKING:

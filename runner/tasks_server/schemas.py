@@ -16,7 +16,8 @@ from runner.tasks_server.rules_request import METADATA, REQUEST
 
 if TYPE_CHECKING:
     from runner.http_tasks.model import Transport
-    from runner.tasks_server.checking import Schema, Shape
+    from runner.tasks_server.checking import Schema
+    from runner.tasks_server.compound import Shape
 
 _TEMPLATE: Final = "#/components/schemas/{name}"
 _ANYTHING: Final[Schema] = {"type": "object", "additionalProperties": True}

@@ -10,7 +10,8 @@ import ipaddress
 import re
 from typing import Final
 
-from runner.tasks_server.checking import Shape, Table, Text
+from runner.tasks_server.checking import Text
+from runner.tasks_server.compound import Shape, Table
 from runner.tasks_server.urls import MAX_URL, read_url
 
 _KEY: Final = re.compile(r"[a-zA-Z0-9$_.\-\[\]]{1,64}")
