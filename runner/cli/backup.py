@@ -10,9 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from runner.cli.backup_progress import open_progress
+from runner.cli.backup_report import age, described, in_bytes, say_restored, say_what_is_not_in
 from runner.cli.dev_state import read_dev_state
 from runner.cli.exits import Exit, UsageError
 from runner.cli.tables import as_table
@@ -24,13 +23,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncIterator
 
-    from runner.backup.manifest import Manifest
     from runner.backup.place import Kept, Place
     from runner.backup.places import PlaceSettings
-    from runner.backup.restoring import Restored
-    from runner.backup.tenants import Remade
-
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -74,7 +68,7 @@ async def _create(options: argparse.Namespace) -> None:
         name = options.output.name if options.output else name_of(datetime.now(UTC))
         with open_progress(options) as progress:
             backup = await make_backup(url, place, name, progress)
-        said = _described(backup.manifest) | {
+        said = described(backup.manifest) | {
             "name": name,
             "place": place.described,
             "size": backup.size,
@@ -82,8 +76,8 @@ async def _create(options: argparse.Namespace) -> None:
     if options.json:
         print_json(said)
         return
-    print(f"{name} in {said['place']}: {backup.manifest.rows} rows, {_size(backup.size)}")
-    _notes(backup.manifest)
+    print(f"{name} in {said['place']}: {backup.manifest.rows} rows, {in_bytes(backup.size)}")
+    say_what_is_not_in(backup.manifest)
 
 
 async def _list(options: argparse.Namespace) -> None:
@@ -96,7 +90,7 @@ async def _list(options: argparse.Namespace) -> None:
         for one in await kept(place):
             row: dict[str, Any] = {"name": one.name, "size": one.bytes, "madeAt": one.made_at}
             try:
-                row |= _described(await describe(place, one.name, one.bytes))
+                row |= described(await describe(place, one.name, one.bytes))
             except DamagedBackupError as error:
                 row["damaged"] = error.reason
             rows.append(row)
@@ -107,8 +101,8 @@ async def _list(options: argparse.Namespace) -> None:
         cells = [
             [
                 row["name"],
-                _age((now - row["madeAt"]).total_seconds()),
-                _size(row["size"]),
+                age((now - row["madeAt"]).total_seconds()),
+                in_bytes(row["size"]),
                 row.get("rows"),
                 row.get("schema", f"damaged: {row.get('damaged')}"),
             ]
@@ -127,9 +121,9 @@ async def _verify(options: argparse.Namespace) -> None:
             async with aclosing(place.read(one.name)) as chunks:
                 manifest = await verify(chunks, one.name, one.bytes, progress)
     if options.json:
-        print_json(_described(manifest) | {"name": one.name, "size": one.bytes, "ok": True})
+        print_json(described(manifest) | {"name": one.name, "size": one.bytes, "ok": True})
     else:
-        print(f"{one.name} is as it was written: {manifest.rows} rows, {_size(one.bytes)}")
+        print(f"{one.name} is as it was written: {manifest.rows} rows, {in_bytes(one.bytes)}")
 
 
 async def _restore(options: argparse.Namespace) -> None:
@@ -153,62 +147,7 @@ async def _restore(options: argparse.Namespace) -> None:
                     restored = await restore.run(chunks)
                 remade = await remake_databases(connection, url, SecretBox(keys))
     missing = sorted(set(manifest.secret_keys) - {key.id for key in keys})
-    _say_restored(options, one.name, describe(url), manifest, restored, remade, missing)
-
-
-def _say_restored(
-    options: argparse.Namespace,
-    name: str,
-    where: str,
-    manifest: Manifest,
-    restored: Restored,
-    remade: Remade,
-    missing: list[int],
-) -> None:
-    if options.json:
-        said = {
-            "name": name,
-            "database": where,
-            "equal": True,
-            "migrated": restored.migrated,
-            "tasksReleased": restored.tasks_released,
-            "eventsReleased": restored.events_released,
-            "databasesMade": remade.made,
-            "databasesFailed": remade.failed,
-            "secretKeysMissing": missing,
-        }
-        print_json(_described(manifest) | said)
-        return
-    print(
-        f"{name} is restored into {where}: {manifest.rows} rows in {len(manifest.tables)} tables, each equal to the backup's"
-    )
-    if restored.migrated:
-        print(f"then migrated: {', '.join(restored.migrated)}")
-    if restored.tasks_released:
-        print(f"tasks that ran and are pending again: {restored.tasks_released}")
-    if restored.events_released:
-        print(f"scheduled events that ran and are to run again: {restored.events_released}")
-    if remade.made:
-        print(f"empty databases of tenants were made: {', '.join(remade.made)}")
-    for database, why in remade.failed.items():
-        _warn(f"the database {database} of a tenant could not be made: {why}")
-    if missing:
-        ids = ", ".join(map(str, missing))
-        _warn(f"secrets in it are sealed with key {ids}, which SECRETS_KEY does not have")
-    if missing and not load_settings().secrets_keys:
-        _warn("set SECRETS_KEY before a runner starts")
-
-
-def _notes(manifest: Manifest) -> None:
-    if manifest.tenant_databases:
-        names = ", ".join(manifest.tenant_databases)
-        _warn(f"what is in databases of tenants is not in it (pg_dump has it): {names}")
-    if manifest.left_out:
-        _warn(f"tables of others are not in it: {', '.join(manifest.left_out)}")
-
-
-def _warn(text: str) -> None:
-    print(f"isolane: note: {text}", file=sys.stderr)
+    say_restored(options, one.name, describe(url), manifest, restored, remade, missing)
 
 
 # --- which --------------------------------------------------------------------------------------------------------
@@ -266,32 +205,3 @@ async def _found(path: Path | None, name: str) -> AsyncIterator[tuple[Place, Kep
         else:
             sizes = await place.sizes()
             yield place, Kept(path.name, sizes[path.name], datetime.now(UTC))
-
-
-# --- in words -----------------------------------------------------------------------------------------------------
-
-
-def _described(manifest: Manifest) -> dict[str, Any]:
-    last = manifest.migrations[-1].name if manifest.migrations else ""
-    fields = msgspec.to_builtins(manifest)
-    kept = ("createdAt", "isolane", "postgresql", "secretKeys", "tenantDatabases", "leftOut")
-    return {name: fields[name] for name in kept} | {
-        "schema": last,
-        "migrations": len(manifest.migrations),
-        "rows": manifest.rows,
-        "tables": {part.table: part.rows for part in manifest.tables},
-    }
-
-
-def _size(count: float) -> str:
-    unit = 0
-    while count >= 1000 and unit + 1 < len(_UNITS):
-        count, unit = count / 1000, unit + 1
-    return f"{count:.1f} {_UNITS[unit]}" if unit else f"{count:.0f} B"
-
-
-def _age(seconds: float) -> str:
-    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= length:
-            return f"{seconds // length:.0f} {unit}"
-    return f"{max(0, seconds):.0f} s"

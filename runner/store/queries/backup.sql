@@ -11,8 +11,11 @@ SELECT
     set_config('extra_float_digits', '1', false),
     set_config('xmlbinary', 'base64', false),
     set_config('client_encoding', 'UTF8', false),
-    set_config('statement_timeout', '0', false),
-    set_config('idle_in_transaction_session_timeout', '0', false);
+    -- Not every version has all of them.
+    (
+        SELECT count(set_config(name, '0', false)) FROM pg_settings
+        WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')
+    );
 
 -- name: about_source
 SELECT current_setting('server_version'), transaction_timestamp();

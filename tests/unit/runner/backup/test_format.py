@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from backports import zstd
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.backup.archive import BLOCK, END, HEAD, MANIFEST, TAIL_BYTES, ArchiveWriter, part_name
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
 NOW = datetime(2026, 11, 22, 11, 30, tzinfo=UTC)
+# Machines may be slow.
+CALM = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Tables = dict[str, list[bytes]]
 
 rows = st.lists(
@@ -94,6 +96,7 @@ async def read(content: bytes) -> dict[str, bytes]:
     return found
 
 
+@CALM
 @given(tables, st.integers(1, 5000))
 async def test_what_is_written_is_read_however_it_comes(given: Tables, size: int) -> None:
     """Rows, their numbers and their sums are those that were there."""
@@ -103,6 +106,7 @@ async def test_what_is_written_is_read_however_it_comes(given: Tables, size: int
     assert await read(content) == {table: b"".join(rows) for table, rows in given.items() if rows}
 
 
+@CALM
 @given(tables, st.data())
 async def test_any_byte_that_is_another_is_noticed(given: Tables, data: st.DataObject) -> None:
     """There is no place in a file where a change would not be seen."""
@@ -115,6 +119,7 @@ async def test_any_byte_that_is_another_is_noticed(given: Tables, data: st.DataO
         await check(bytes(changed))
 
 
+@CALM
 @given(tables, st.data())
 async def test_a_file_that_was_cut_off_or_continued_is_refused(
     given: Tables, data: st.DataObject
@@ -127,6 +132,7 @@ async def test_a_file_that_was_cut_off_or_continued_is_refused(
         await check(content + bytes(data.draw(st.integers(1, 2000))))
 
 
+@CALM
 @given(st.binary(max_size=3000))
 async def test_a_foreign_file_is_no_backup(content: bytes) -> None:
     with pytest.raises(DamagedBackupError):
