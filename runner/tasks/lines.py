@@ -19,6 +19,7 @@ from psycopg.pq import Format
 from runner.errors import ConflictError, DatabaseUnavailableError, RefusedError
 from runner.store.named_queries import load_queries
 from runner.store.pool import connect, describe
+from runner.tasks.arrays import array_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -66,7 +67,8 @@ class Line:
         statement = self._statements[query]
         cursor = AsyncRawCursor(self.connection)
         cursor.format = Format(binary)
-        return await cursor.execute(statement.text, [values[name] for name in statement.names])
+        given = [array_of(values[name]) for name in statement.names]
+        return await cursor.execute(statement.text, given)
 
     async def first(self, query: str, /, **values: Any) -> tuple[Any, ...] | None:
         rows = await self.rows(query, **values)
