@@ -1,4 +1,7 @@
-"""``python -m tests.js.wpt tests/js/suites --json | python -m tests.js.page``: writes how many subtests there are of each area into docs/web-apis.md."""
+"""``python -m tests.js.wpt tests/js/suites --json | python -m tests.js.page``: writes how many subtests there are of each area into docs/web-apis.md.
+
+The counts of files are kept beside the suites: each run of a suite is held against its count, and the page against their sums.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,20 @@ import re
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from tests.js.runner import FileResult
+from tests.js.runner import SUITES, FileResult
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "web-apis.md"
-_COUNTS: Final = re.compile(r"(<!-- counts -->\n).*?(<!-- /counts -->)", re.DOTALL)
+COUNTS: Final = SUITES / "counts.json"
+"""Subtests of each file, by its name below the suites."""
+HOW: Final = "python -m tests.js.wpt tests/js/suites --json | python -m tests.js.page"
+_TABLE: Final = re.compile(r"(<!-- counts -->\n).*?(<!-- /counts -->)", re.DOTALL)
 
 
 class Report(msgspec.Struct):
@@ -23,29 +32,47 @@ class Report(msgspec.Struct):
     broken: list[str]
 
 
-def counted(report: Report) -> str:
-    """Return the table: areas are the folders of the suites."""
-    subtests: Counter[str] = Counter()
-    passed: Counter[str] = Counter()
-    for name, result in report.files.items():
-        area = Path(name).parent.name
-        subtests[area] += len(result.tests)
-        passed[area] += len(result.tests) - len(result.failures)
-    lines = ["| area (tests/js/suites/...) | own subtests | passed |", "|---|---|---|"]
-    lines += [f"| {area} | {subtests[area]} | {passed[area]} |" for area in sorted(subtests)]
-    lines.append(f"| all | {subtests.total()} | {passed.total()} |")
+def counts_of(report: Report) -> dict[str, int]:
+    """Return the subtests of each file, by area and name."""
+    return {
+        "/".join(Path(name).parts[-2:]): len(result.tests) for name, result in report.files.items()
+    }
+
+
+def read_counts() -> dict[str, int]:
+    return msgspec.json.decode(COUNTS.read_bytes(), type=dict[str, int])
+
+
+def table(counts: Mapping[str, int]) -> str:
+    """Return what the page shows: areas are the folders of the suites."""
+    areas: Counter[str] = Counter()
+    for name, count in counts.items():
+        areas[name.partition("/")[0]] += count
+    lines = ["| area (tests/js/suites/...) | own subtests |", "|---|---|"]
+    lines += [f"| {area} | {areas[area]} |" for area in sorted(areas)]
+    lines.append(f"| all | {areas.total()} |")
     return "\n".join(lines)
 
 
+def table_of_page() -> str:
+    """Return the table as it is in the page now."""
+    match = _TABLE.search(PAGE.read_text("utf-8"))
+    assert match is not None
+    return match[0].partition("\n")[2].rpartition("\n")[0]
+
+
 def main() -> int:
-    """Rewrite the page from the report on stdin; 1 when a file broke, since its subtests are not known."""
+    """Rewrite counts and page from the report on stdin; 1 when something failed: there is nothing to count then."""
     report = msgspec.json.decode(sys.stdin.buffer.read(), type=Report)
-    if report.broken:
-        print(f"these broke: {', '.join(report.broken)}", file=sys.stderr)
+    failed = {name for name, result in report.files.items() if not result.passed}
+    if failed or report.broken:
+        print(f"these failed: {', '.join(sorted({*failed, *report.broken}))}", file=sys.stderr)
         return 1
+    counts = counts_of(report)
+    COUNTS.write_bytes(msgspec.json.format(msgspec.json.encode(counts, order="sorted")) + b"\n")
     page = PAGE.read_text("utf-8")
-    table = counted(report)
-    PAGE.write_text(_COUNTS.sub(lambda match: f"{match[1]}{table}\n{match[2]}", page), "utf-8")
+    shown = table(counts)
+    PAGE.write_text(_TABLE.sub(lambda match: f"{match[1]}{shown}\n{match[2]}", page), "utf-8")
     return 0
 
 

@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from pools.protocol import Mode
+from tests.js.page import HOW, read_counts
 from tests.js.runner import SUITES, Platform, find_tests, read_variants
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tests.js.runner import TestFile
 
 ROOT = Path(__file__).parents[2]
+COUNTS = read_counts()
 FILES = [test for path in find_tests([SUITES]) for test in read_variants(path)]
 
 
@@ -38,11 +40,12 @@ async def platform(
 @pytest.mark.asyncio(loop_scope="module")
 @pytest.mark.parametrize("file", [pytest.param(file, id=file.name) for file in FILES])
 async def test_suite(platform: Platform, file: TestFile) -> None:
-    """Every subtest of the file passes in a real execution."""
+    """Every subtest of the file passes in a real execution, and there are as many as the page says."""
     result = await platform.run(file)
     told = [f"{failure.name}: {failure.message}" for failure in result.failures]
     assert (result.status, result.message, told) == (0, None, [])
-    assert result.tests
+    name = f"{file.path.parent.name}/{file.path.name}{file.variant}"
+    assert len(result.tests) == COUNTS.get(name), f"docs/web-apis.md says otherwise; run: {HOW}"
 
 
 def run(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
