@@ -44,10 +44,15 @@ function text(value) {
 }
 
 function thrown(error) {
-  if (error instanceof Error) {
-    return [`${error.name}`, `${error.message}`, `${error.stack ?? ''}`];
+  try {
+    if (error instanceof Error) {
+      return [`${error.name}`, `${error.message}`, `${error.stack ?? ''}`];
+    }
+    const shown = typeof error === 'object' ? JSON.stringify(error) : String(error);
+    return ['Error', `thrown: ${shown}`, ''];
+  } catch {
+    return ['Error', 'thrown: what can not be shown', ''];
   }
-  return ['Error', `thrown: ${typeof error === 'object' ? JSON.stringify(error) : String(error)}`, ''];
 }
 
 // Whether a promise waits for more than other promises do: for the network, or for time.
@@ -89,7 +94,7 @@ export default {
     const first = fresh;
     fresh = false;
     if (key === undefined) {
-      return Object.keys(functions).filter((name) => typeof functions[name] !== 'function');
+      return Object.keys(functions).filter(name => typeof functions[name] !== 'function');
     }
     return { fresh: first, done: await each(called[key], calls) };
   },

@@ -7,7 +7,9 @@ class Statement {
   }
 
   get rows() {
-    throw new TypeError('nothing has been executed yet: return the statement, its rows are the next events');
+    throw new TypeError(
+      'nothing has been executed yet: return the statement, its rows are the next events',
+    );
   }
 }
 
