@@ -59,7 +59,7 @@ class HttpConfig(StageConfig, frozen=True, kw_only=True, rename="camel"):
     max_size: Annotated[int, msgspec.Meta(ge=0, le=1 << 30)] = 1 << 20
     """Bytes of an answer's body."""
     redirects: Annotated[int, msgspec.Meta(ge=0, le=20)] = 5
-    concurrency: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+    parallelism: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     """Requests at once; with more than one the order of events is lost."""
     allow_private: bool | None = None
     ca: str | None = None
@@ -104,6 +104,10 @@ class Http(Stage[HttpConfig]):
         )
         self._client: HttpClient | None = None
 
+    @property
+    def parallelism(self) -> int:
+        return self.config.parallelism
+
     async def start(self) -> None:
         from runner.pipelines.stages.http_client import HttpClient
 
@@ -121,25 +125,14 @@ class Http(Stage[HttpConfig]):
         )
 
     async def on_events(self, events: Sequence[Event], emit: Emit) -> None:
-        places = asyncio.Semaphore(self.config.concurrency)
-
-        async def take(event: Event, values: dict[str, Any] | FunctionError) -> None:
-            async with places:
-                try:
-                    if isinstance(values, FunctionError):
-                        raise values
-                    await self._ask(event, values, emit)
-                except EventError as error:
-                    self.context.error(error)
-
-        pairs = zip(events, await values_for(self.context, self._settings, events), strict=True)
-        if self.config.concurrency == 1:
-            for event, values in pairs:
-                await take(event, values)
-            return
-        async with asyncio.TaskGroup() as group:
-            for event, values in pairs:
-                group.create_task(take(event, values), name=f"pipeline: {self.context.name}")
+        found = await values_for(self.context, self._settings, events)
+        for event, values in zip(events, found, strict=True):
+            try:
+                if isinstance(values, FunctionError):
+                    raise values
+                await self._ask(event, values, emit)
+            except EventError as error:
+                self.context.error(error)
 
     async def stop(self) -> None:
         if self._client is not None:

@@ -35,12 +35,18 @@ class HttpServer:
         self.answer: Callable[[Asked], Said | None] = lambda asked: Said()
         self.connections = 0
         self.at_once = self.most_at_once = 0
+        self._changed = asyncio.Condition()
         self.gate: asyncio.Event | None = None
         """Answers wait for it."""
         self.port = 0
 
     def url(self, target: str = "/", host: str = "127.0.0.1") -> str:
         return f"http://{host}:{self.port}{target}"
+
+    async def reached(self, number: int) -> None:
+        """Wait until so many requests are here at once."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.at_once >= number)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -75,6 +81,8 @@ class HttpServer:
         self.asked.append(asked)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
+        async with self._changed:
+            self._changed.notify_all()
         try:
             if self.gate is not None:
                 await self.gate.wait()

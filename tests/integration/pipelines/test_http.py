@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import json
 import socket
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import pytest
 from runner.pipelines.errors import StageStartError
 from runner.pipelines.stages.http import Http
 from runner.pipelines.stages.http_message import retry_after_s, shown_url
+from tests.integration.pipelines.flow import open_flow
 from tests.integration.pipelines.http_server import HttpServer, Said, http_server
 from tests.integration.pipelines.smtp_server import make_certificate
 from tests.unit.runner.pipelines.stages.stage_bench import Bench
@@ -22,6 +24,8 @@ from tests.unit.runner.pipelines.stages.stage_bench import Bench
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from runner.config import Settings
 
 
 @pytest.fixture
@@ -132,15 +136,27 @@ async def test_requests_of_a_stage_share_connections_and_keep_their_order(
     assert server.connections == 1
 
 
-async def test_requests_at_once_are_as_many_as_allowed(server: HttpServer) -> None:
+async def test_requests_at_once_are_as_many_as_allowed(
+    server: HttpServer, settings: Settings, tmp_path: Path
+) -> None:
+    """In a pipeline, of events that came together."""
     server.gate = asyncio.Event()
-    bench = bench_of(server, concurrency=3)
-    asking = asyncio.create_task(ask(bench, *range(10)))
-    async with asyncio.timeout(30):
-        while server.at_once < 3:
-            await asyncio.wait([asking], timeout=0.01)
+    document = tmp_path / "p.yaml"
+    stages = {
+        "in": {"module": "pass"},
+        "ask": {
+            "module": "http",
+            "inputs": ["in"],
+            "config": {"url": server.url(), "parallelism": 3},
+        },
+        "out": {"module": "pass", "inputs": ["ask"]},
+    }
+    document.write_text(json.dumps({"pipeline": stages}))
+    async with open_flow(settings, document) as flow, asyncio.timeout(30):
+        await flow.feed(*range(10))
+        await server.reached(3)
         server.gate.set()
-        assert len(await asking) == 10
+        assert len(await flow.take(10)) == 10
     assert server.most_at_once == 3
 
 
@@ -361,7 +377,7 @@ def test_messages_show_no_secrets_of_urls() -> None:
         ({"responseType": "xml"}, "xml"),
         ({"retries": -1}, ">= 0"),
         ({"timeoutSeconds": 0}, ">= 0.1"),
-        ({"concurrency": 1000}, "<= 100"),
+        ({"parallelism": 1000}, "<= 100"),
         ({"ca": "../x"}, "leaves the folder"),
         ({"as": ""}, "needs a name"),
     ],
