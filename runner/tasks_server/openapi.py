@@ -16,7 +16,7 @@ from runner.http_tasks.ids import LENGTH
 from runner.tasks_server.certificate_routes import CertificateView
 from runner.tasks_server.owner_routes import OwnerKey, OwnerView
 from runner.tasks_server.parameters import OWNER
-from runner.tasks_server.queue_routes import QueueLine, QueueView
+from runner.tasks_server.queue_routes import HttpTaskLine, HttpTaskView
 from runner.tasks_server.schemas import describe_bodies, describe_listing
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ _CERTIFICATE: Final = {
 
 def describe_api() -> dict[str, Any]:
     """Return ``paths`` and ``components``."""
-    types = (OwnerKey, OwnerView, QueueLine, QueueView, CertificateView)
+    types = (OwnerKey, OwnerView, HttpTaskLine, HttpTaskView, CertificateView)
     _, views = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
     done = {
         "type": "object",
@@ -124,18 +124,18 @@ def _paths() -> dict[str, dict[str, Any]]:
         "/v1/owners/{name}": {"get": look(parameters=[_NAME]), "delete": leave(parameters=[_NAME])},
         "/v1/queues": {
             "get": _operation(
-                "List tasks", {"type": "array", "items": _ref("QueueLine")}, ("400",), parameters=pages
+                "List tasks", {"type": "array", "items": _ref("HttpTaskLine")}, ("400",), parameters=pages
             )
         },
         "/v1/queues/register": {
             "post": _operation(
-                "Register a task", _ref("QueueView"), ("400", "422"), status="201", body="TaskRegistration"
+                "Register a task", _ref("HttpTaskView"), ("400", "422"), status="201", body="TaskRegistration"
             )
         },
         "/v1/queues/{id}": {
-            "get": queue("Look at a task", _ref("QueueView"), ("400", "404")),
+            "get": queue("Look at a task", _ref("HttpTaskView"), ("400", "404")),
             "patch": queue(
-                "Change a task that waits or is paused", _ref("QueueView"), ("400", "404", "422"), body="TaskChange"
+                "Change a task that waits or is paused", _ref("HttpTaskView"), ("400", "404", "422"), body="TaskChange"
             ),
             "delete": step("Delete a task; a request under way is aborted"),
         },
@@ -145,7 +145,7 @@ def _paths() -> dict[str, dict[str, Any]]:
         "/v1/queues/{id}/execute": {"post": step("Execute a task now")},
         "/v1/queues/{id}/pause": {"patch": step("Pause a task; a request under way is aborted")},
         "/v1/queues/{id}/resume": {
-            "patch": queue("Let a paused task go on", _ref("QueueView"), ("400", "422"))
+            "patch": queue("Let a paused task go on", _ref("HttpTaskView"), ("400", "422"))
         },
         "/v1/queues/{id}/revoke": {"patch": step("End a task; a request under way is aborted")},
         "/v1/certificates": {

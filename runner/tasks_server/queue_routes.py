@@ -43,7 +43,7 @@ STATES: Final[dict[str, State]] = {
 _UPLOADS: Final = re.compile(rf"{UPLOAD}([0-9A-Za-z]{{26}})".encode())
 
 
-class QueueLine(msgspec.Struct, frozen=True, rename="camel", gc=False):
+class HttpTaskLine(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A task in a list. Times are ms since 1970; ``estimate_end_at`` is when it ended, or was paused, else 0."""
 
     id: str
@@ -54,7 +54,7 @@ class QueueLine(msgspec.Struct, frozen=True, rename="camel", gc=False):
     estimate_execution_at: int
 
 
-class QueueView(msgspec.Struct, frozen=True, rename="camel", gc=False):
+class HttpTaskView(msgspec.Struct, frozen=True, rename="camel", gc=False):
     """A task. ``response``: what the last attempt was answered, base64."""
 
     id: str
@@ -114,7 +114,7 @@ class QueueRoutes:
         if registered is None:
             raise full()
         return Answer(
-            QueueView(
+            HttpTaskView(
                 id=queue_id(row),
                 state="RUNNING",
                 created_at=registered.created_ms,
@@ -139,7 +139,7 @@ class QueueRoutes:
             offset=asked.offset,
         )
         return Answer([
-            QueueLine(
+            HttpTaskLine(
                 queue_id(row.id), STATES[row.status], row.created_ms, row.status_code, row.ended_ms, row.scheduled_ms
             )
             for row in rows
@@ -196,9 +196,9 @@ class QueueRoutes:
     def _open(self, owner: UUID, row: HttpRow) -> HttpTask:
         return self._sealing.open(row.options, owner, row.id)
 
-    def _view(self, owner: UUID, row: HttpRow, task: HttpTask) -> QueueView:
+    def _view(self, owner: UUID, row: HttpRow, task: HttpTask) -> HttpTaskView:
         answer = self._sealing.open_answer(row.result, owner, row.id)
-        return QueueView(
+        return HttpTaskView(
             id=queue_id(row.id),
             state=STATES[row.status],
             created_at=row.created_ms,

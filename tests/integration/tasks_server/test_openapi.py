@@ -40,7 +40,7 @@ def test_it_can_be_part_of_another_document() -> None:
     other = {"paths": {"/x": {}}, "components": {"schemas": {"X": {}}, "securitySchemes": {}}}
     whole = with_others(other, [describe_api()])
     assert whole["paths"].keys() == {"/x", *describe_api()["paths"]}
-    assert {"X", "QueueView"} <= whole["components"]["schemas"].keys()
+    assert {"X", "HttpTaskView"} <= whole["components"]["schemas"].keys()
 
 
 async def test_schemathesis_accepts_it(served: Served, alice: OwnerClient, tmp_path: Path) -> None:
