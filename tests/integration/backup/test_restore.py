@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from base64 import b64encode
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -11,8 +13,10 @@ import pytest
 
 from runner.backup.errors import NotEmptyError
 from runner.backup.tables import Catalog
+from runner.service_settings import SecretKey
 from runner.store.migrate import Migration, Migrator, read_migrations
 from runner.store.pool import connect
+from runner.store.secrets import SecretBox, SecretPlace
 from tests.integration.backup.keeping import bring_back, keep, keep_as, look, query
 from tests.integration.store.test_migrations import describe
 
@@ -229,6 +233,36 @@ async def test_sequences_identities_and_computed_columns_come_back(
     assert query(target, "INSERT INTO numbered (at) VALUES (now()) RETURNING id, old, twice") == [
         (4, 4, 8)
     ]
+
+
+async def test_the_keys_that_something_is_sealed_with_are_known(
+    source: str, tmp_path: Path
+) -> None:
+    """Wherever something is sealed; what is no sealed text, as SQL may have written it, is in nobody's way."""
+
+    def sealed(key: int) -> bytes:
+        place = SecretPlace("t", "c", uuid4(), uuid4())
+        return SecretBox([SecretKey(key, b"k" * 32)]).seal("x" * 50, place)
+
+    for options, result in (
+        (b64encode(sealed(7)).decode(), {"response": b64encode(sealed(8)).decode()}),
+        ("!", {"response": None}),
+        (5, [1]),
+    ):
+        query(
+            source,
+            "INSERT INTO tasks (kind, options, result) VALUES ('http', %s::jsonb, %s::jsonb)",
+            json.dumps(options),
+            json.dumps(result),
+        )
+    query(
+        source,
+        "WITH owner AS (INSERT INTO users (username) VALUES ('u') RETURNING id)"
+        " INSERT INTO storage_configs (user_id, name, bucket, access_key_id, secret_access_key, secret_access_key_sealed)"
+        " SELECT id, 's', 'b', 'a', '', %s FROM owner",
+        sealed(200),
+    )
+    assert (await look(await keep(source, tmp_path))).secret_keys == [7, 8, 200]
 
 
 async def test_no_superuser_is_needed(
