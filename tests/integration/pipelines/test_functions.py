@@ -6,8 +6,10 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
+from pools.protocol import Mode
 from runner.pipelines.errors import DocumentError
 from tests.integration.pipelines.flow import HOST, open_flow
 
@@ -62,10 +64,12 @@ async def test_what_is_truthy_goes_on(settings: Settings, write: Callable[..., P
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("mode", Mode)
 async def test_this_is_one_object_that_lasts(
-    settings: Settings, write: Callable[..., Path]
+    settings: Settings, write: Callable[..., Path], mode: Mode
 ) -> None:
-    """It has the host's name and the config, and whatever the function puts there."""
+    """It has the host's name and the config, and whatever the function puts there, however the runner pools isolates."""
+    settings = msgspec.structs.replace(settings, mode=mode, lanes=2)
     function = """function (event) {
   this.seen = (this.seen ?? 0) + 1
   return [event, this.seen, this.hostname, this.config.greeting, this.config.deep.list, typeof this.config.function]
@@ -118,6 +122,7 @@ async def test_an_error_names_the_stage_and_the_documents_line_and_the_others_go
         ("() => { throw new RangeError('far') }", "work: RangeError: far"),
         ("() => { throw 'text' }", "work: Error: thrown: text"),
         ("() => { throw { a: 1 } }", 'work: Error: thrown: {"a":1}'),
+        ("() => { const a = {}; throw (a.a = a) }", "work: Error: thrown: what can not be shown"),
         ("() => { throw null }", "work: Error: thrown: null"),
         ("async () => { await null; throw new TypeError('later') }", "work: TypeError: later"),
         ("() => 10n", "work: TypeError: Do not know how to serialize a BigInt"),

@@ -193,6 +193,60 @@ async def test_errors_of_events_are_told_and_the_others_go_on(
     assert all(event["type"] == "error" and event["severity"] == 3 for event in told)
 
 
+async def test_a_stage_may_take_errors_as_they_come(pipeline: Callable[..., Pipeline]) -> None:
+    """The old wiring: whoever listens on the channel gets each of them."""
+
+    class Failing(Stage[StageConfig]):
+        kind = Kind.OUTPUT
+
+        async def on_event(self, event: Event, emit: Emit) -> None:
+            raise EventError("no", name="TypeError", stack=["at 1", "at 2"])
+
+    found: list[Event] = []
+    await pipeline(
+        spec("in", counting(2)),
+        spec("out", Failing, "in"),
+        spec("raw", collecting(found), in_channels=["errors"]),
+    ).run(END_S)
+    assert (
+        found
+        == [{"stage": "out", "name": "TypeError", "message": "no", "stack": ["at 1", "at 2"]}] * 2
+    )
+
+
+async def test_errors_that_nobody_takes_in_time_are_counted_and_hold_nobody_up(
+    pipeline: Callable[..., Pipeline], caplog: pytest.LogCaptureFixture
+) -> None:
+    number = CAPACITY + 2 * BATCH
+    gate = asyncio.Event()
+    found: list[Event] = []
+
+    class Failing(Stage[StageConfig]):
+        kind = Kind.OUTPUT
+        left = number
+
+        async def on_event(self, event: Event, emit: Emit) -> None:
+            type(self).left -= 1
+            if self.left == 0:
+                gate.set()
+            raise EventError("no")
+
+    class Slow(Stage[StageConfig]):
+        kind = Kind.OUTPUT
+
+        async def on_event(self, event: Event, emit: Emit) -> None:
+            await gate.wait()
+            found.append(event)
+
+    await pipeline(
+        spec("in", counting(number)),
+        spec("out", Failing, "in"),
+        spec("raw", Slow, in_channels=["errors"]),
+    ).run(END_S)
+    assert CAPACITY <= len(found) < number
+    assert "errors could not be reported, the last: Error: no" in caplog.text
+
+
 async def test_without_an_errors_stage_errors_are_logged(
     pipeline: Callable[..., Pipeline], caplog: pytest.LogCaptureFixture
 ) -> None:
