@@ -22,6 +22,7 @@ SERVING = "integration/environment/test_serving.py::"
 EXECUTOR = "integration/executor/test_executor_settings.py::"
 BACKUP = "integration/backup/"
 BACKUP_SETTINGS = "unit/runner/backup/test_settings.py::"
+TASKS_SERVER = "integration/tasks_server/test_serving.py::"
 SEEN = {
     "AWS_REGION": BACKUP_SETTINGS + "test_amazons_region_and_token_are_those_of_requests",
     "AWS_SESSION_TOKEN": BACKUP_SETTINGS + "test_amazons_region_and_token_are_those_of_requests",
@@ -104,6 +105,18 @@ SEEN = {
     "SECRETS_KEY": "integration/store/test_secrets.py::test_migrate_up_seals_when_there_is_a_key",
     "SNAPSHOT_CACHE_MAX": POOLS + "test_compiled_code_is_kept_unless_none_may_be",
     "SNAPSHOT_DIR": SERVING + "test_the_snapshot_is_kept_where_it_is_wanted",
+    "PATH_TLS_CA": TASKS_SERVER + "test_its_listener_speaks_tls_with_a_certificate",
+    "PATH_TLS_CERT": TASKS_SERVER + "test_its_listener_speaks_tls_with_a_certificate",
+    "PATH_TLS_KEY": TASKS_SERVER + "test_its_listener_speaks_tls_with_a_certificate",
+    "TASKS_ADDR": TASKS_SERVER + "test_it_is_on_both_listeners_and_sends_what_is_registered",
+    "TASKS_CERTIFICATES_FOLDER": TASKS_SERVER
+    + "test_settings_say_who_registers_how_often_and_where_certificates_lie",
+    "TASKS_RATE_REQUESTS": TASKS_SERVER
+    + "test_settings_say_who_registers_how_often_and_where_certificates_lie",
+    "TASKS_RATE_WINDOW_MS": TASKS_SERVER
+    + "test_settings_say_who_registers_how_often_and_where_certificates_lie",
+    "TASKS_REGISTRATION_TOKEN": TASKS_SERVER
+    + "test_settings_say_who_registers_how_often_and_where_certificates_lie",
     "TRUSTED_PROXIES": SERVING + "test_only_proxies_are_believed",
     "V8_EXECUTE": POOLS + "test_the_mode_says_whether_isolates_are_used_again",
     "V8_FLAGS": POOLS + "test_v8_gets_the_flags",
