@@ -29,7 +29,7 @@ class FileInConfig(StageConfig, frozen=True, kw_only=True, rename="camel"):
     """``*``, ``?``, ``[...]`` and ``**``; those that match when the pipeline starts, by name."""
     encoding: str = "utf-8"
     chunk_size: Annotated[int, msgspec.Meta(ge=1024, le=16 << 20)] = 64 << 10
-    """Bytes of a text."""
+    """Bytes of a text, about; it ends with a line, but for lines that are longer."""
     whole: bool = False
     """Whether each file is one text."""
     max_size: Annotated[int, msgspec.Meta(ge=1, le=1 << 30)] = 16 << 20
@@ -50,7 +50,7 @@ class FileInConfig(StageConfig, frozen=True, kw_only=True, rename="camel"):
 
 
 class FileIn(Stage[FileInConfig]):
-    """One file after the other; then it ends. A text ends anywhere, unless files are emitted whole."""
+    """One file after the other; then it ends."""
 
     Config = FileInConfig
     kind = Kind.INPUT
@@ -114,14 +114,20 @@ class FileIn(Stage[FileInConfig]):
     async def _emit_pieces(self, file: BinaryIO, emit: Emit) -> bool:
         """Emit a file; return whether its last line has no end."""
         decoder = decoder_of(self.config.encoding)
+        rest = ""
         open_line = False
         while not self.context.stopping.is_set():
             data = await asyncio.to_thread(file.read, self.config.chunk_size)
             self.context.count(bytes_in=len(data))
-            text = decoder.decode(data, final=not data)
-            if text:
-                open_line = not text.endswith("\n")
-                await emit(text)
+            text = rest + decoder.decode(data, final=not data)
+            # A text ends with a line, but for one that is longer than a text.
+            end = text.rfind("\n") + 1
+            if not data or (not end and len(text) > self.config.chunk_size):
+                end = len(text)
+            if end:
+                open_line = text[end - 1] != "\n"
+                await emit(text[:end])
+            rest = text[end:]
             if not data:
                 break
         return open_line

@@ -28,6 +28,7 @@ Text = str | JsFunction
 Addresses = str | list[str] | JsFunction
 Host = Annotated[str, msgspec.Meta(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9._:-]+$")]
 _PORTS: Final = {"auto": 587, "starttls": 587, "tls": 465, "none": 25}
+_GOODBYE_S: Final = 5.0
 _HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -123,12 +124,9 @@ class SendEmail(Stage[SendEmailConfig]):
                     await self._send(values, emit)
                 except EventError as error:
                     self.context.error(error)
-        finally:
             await self._leave()
-
-    async def stop(self) -> None:
-        if self._client is not None:
-            self._client.close()
+        finally:
+            self._drop()
 
     def _read_files(self) -> None:
         config, folder = self.config, self.context.folder
@@ -175,7 +173,7 @@ class SendEmail(Stage[SendEmailConfig]):
             except (SMTPException, OSError) as error:
                 may_pass = _may_pass(error)
                 if self._client is not None and not self._client.is_connected:
-                    self._client = None
+                    self._drop()
                 if may_pass and attempt <= self.config.retries:
                     wait_s = self._retry.delay_s(attempt, random.random)
                     await self.context.clock.wait(self.context.stopping, wait_s)
@@ -218,11 +216,14 @@ class SendEmail(Stage[SendEmailConfig]):
     async def _leave(self) -> None:
         from aiosmtplib import SMTPException
 
-        client, self._client = self._client, None
-        if client is not None:
+        if self._client is not None:
             with contextlib.suppress(SMTPException, OSError):
-                await client.quit()
-            client.close()
+                await self._client.quit(timeout=_GOODBYE_S)
+
+    def _drop(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
 
 def _may_pass(error: Exception) -> bool:

@@ -13,8 +13,8 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST_BROKEN: Final = 100
-"""So many values of one text may be broken until the rest is given up: looking for the end of each takes time."""
+_MOST_IN_VAIN: Final = 2 << 20
+"""So many characters of one piece may be looked at in vain, for the ends of broken values, until the rest of it is given up."""
 _SPACE: Final = re.compile(r"[ \t\r\n\ufeff]*")
 _SHOWN: Final = 60
 _PART: Final = re.compile(r'["\\{}\[\]]')
@@ -67,7 +67,6 @@ class JsonReader:
         self._max_characters = max_characters
         self._text = ""
         self._bounds = _Bounds()
-        self._broken = 0
 
     def feed(self, piece: str) -> Iterator[Any]:
         """Yield the values that a piece ends, and where none can be read a :class:`BrokenValue`."""
@@ -79,36 +78,34 @@ class JsonReader:
         yield from self._read(last=True)
         self._text = ""
         self._bounds = _Bounds()
-        self._broken = 0
 
     def _read(self, *, last: bool) -> Iterator[Any]:
         text = self._text
-        at = 0
+        at = in_vain = 0
         while (at := _after_space(text, at)) < len(text):
             found = self._next(text, at, last=last)
             if found is None:
                 break
-            value, at = found
+            value, end, looked_at = found
             self._bounds = _Bounds()
             if isinstance(value, BrokenValue):
-                self._broken += 1
-                if self._broken >= _MOST_BROKEN:
-                    yield BrokenValue(
-                        f"{value.reason}; it is the {_MOST_BROKEN}th, the rest of the text is left out"
-                    )
+                in_vain += looked_at
+                if in_vain > max(_MOST_IN_VAIN, len(text)):
+                    yield BrokenValue(f"{value.reason}; too much is broken, the rest is left out")
                     at = len(text)
                     break
             yield value
+            at = end
         self._text = text[at:]
 
-    def _next(self, text: str, at: int, *, last: bool) -> tuple[Any, int] | None:
-        """Return the value at a place and where it ends; None when more of the text is needed."""
+    def _next(self, text: str, at: int, *, last: bool) -> tuple[Any, int, int] | None:
+        """Return the value at a place, where it ends, and how much was looked at; None when more of the text is needed."""
         line = text.find("\n", at)
         if line >= 0 or last:
             # Most values are alone on a line.
             end = line if line >= 0 else len(text)
             try:
-                return msgspec.json.decode(text[at:end]), end
+                return msgspec.json.decode(text[at:end]), end, end - at
             except (msgspec.DecodeError, RecursionError):
                 pass
         end = self._bounds.find(text, at)
@@ -121,11 +118,12 @@ class JsonReader:
                 return None
         else:
             try:
-                return msgspec.json.decode(text[at:end]), end
+                return msgspec.json.decode(text[at:end]), end, end - at
             except (msgspec.DecodeError, RecursionError) as error:
                 reason = str(error)
         shown = text[at : at + _SHOWN].split("\n", maxsplit=1)[0]
-        return BrokenValue(f"{reason}: {shown!r}"), line + 1 if line >= 0 else len(text)
+        looked_at = (end if end >= 0 else len(text)) - at
+        return BrokenValue(f"{reason}: {shown!r}"), line + 1 if line >= 0 else len(text), looked_at
 
 
 def _after_space(text: str, at: int) -> int:

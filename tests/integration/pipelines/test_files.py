@@ -50,8 +50,18 @@ class TestFileIn:
         (tmp_path / "a").write_text(text, encoding="utf-8-sig")
         bench = Bench(FileIn, {"path": "a", "chunkSize": 1024}, tmp_path)
         pieces = await bench.run()
-        assert len(pieces) > 3
+        assert len(pieces) > 1
         assert "".join(pieces) == text
+
+    async def test_a_text_ends_with_a_line_but_for_long_ones(self, tmp_path: Path) -> None:
+        (tmp_path / "a").write_text("x" * 1500 + "\n" + "yy\n" * 1000 + "z" * 2000)
+        (tmp_path / "b").write_text("b")
+        bench = Bench(FileIn, {"path": ["a", "b"], "chunkSize": 1024}, tmp_path)
+        texts = await bench.run()
+        assert "".join(texts) == (tmp_path / "a").read_text() + "\nb"
+        assert [text for text in texts if text.startswith("y")]
+        assert all(text.endswith("\n") for text in texts if text.startswith("y"))
+        assert max(map(len, texts)) <= 2048
 
     async def test_other_encodings_are_read(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_bytes("é".encode("latin-1"))

@@ -60,13 +60,28 @@ def test_a_value_that_is_too_long_is_given_up_while_it_comes() -> None:
     assert len(reader._text) <= 111
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000 + "]" * 100_000, "{" * 3_000_000, "]\n" * 1000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000 + "]" * 100_000,
+        "{" * 3_000_000,
+        "[\n" * 100_000,
+        "[\n" * 50_000 + "]" * 50_000,
+    ],
+)
 def test_hostile_texts_are_broken_values(text: str) -> None:
     """Deep nesting and endless brackets end soon, with a reason."""
     found = values([text], 10_000_000)
     assert found
     assert all(isinstance(value, BrokenValue) for value in found)
-    assert len(found) <= 100
+    assert len(found) <= 1000
+
+
+def test_many_broken_lines_cost_no_others() -> None:
+    lines = ["]", '{"a":}', "x", '{"b":1}'] * 1000 + ['{"c":'] * 20 + ['{"b":1}']
+    found = values(["\n".join(lines)], 1 << 20)
+    assert found.count({"b": 1}) == 1001
+    assert len(found) == len(lines)
 
 
 def test_a_byte_order_mark_is_no_part_of_a_value() -> None:
