@@ -2,6 +2,7 @@
 
 import { AT_TARGET, ErrorEvent, isEvent, slotsOf } from '../events/event.js';
 import { defineHandler } from '../events/handler.js';
+import { placeFor } from '../events/place.js';
 import { EventTarget, fire, isTarget, listenersOf } from '../events/target.js';
 import { isError, nameOfError } from '../looking.js';
 import { getOwnPropertyDescriptor, setPrototypeOf, TypeError } from '../primordials.js';
@@ -84,15 +85,17 @@ export function setTarget(event) {
 
 let reporting = false;
 
-/** Tells listeners of an uncaught error; false when one of them took care of it. */
-export function fireError(error) {
+/** Tells listeners of an uncaught error, which the running program reports if `here`; false when one of them took care of it. */
+export function fireError(error, here) {
   // An error in a listener for errors would go round in circles.
   if (reporting || !hasGlobal('error')) return true;
   reporting = true;
   try {
     const name = isError(error) ? `${nameOfError(error)}: ` : '';
     const message = `Uncaught ${name}${use('inspect').messageOf(error)}`;
-    const event = new ErrorEvent('error', { __proto__: null, message, error, cancelable: true });
+    const place = placeFor(error, here);
+    const init = { __proto__: null, ...place, message, error, cancelable: true };
+    const event = new ErrorEvent('error', init);
     return fireTrusted(global, event);
   } finally {
     reporting = false;

@@ -6,11 +6,11 @@ const { log, made, use } = core;
 
 export function reportError(error, count) {
   requireArguments(count, 1, 'reportError');
-  report(error);
+  report(error, true);
 }
 
 /** Fires `error` at the global object; unless a listener prevents it, the error becomes a console line. */
-export function report(error) {
-  if (made.events !== undefined && !made.events.fireError(error)) return;
+export function report(error, here = false) {
+  if (made.events !== undefined && !made.events.fireError(error, here)) return;
   log('ERROR', `Uncaught ${use('inspect').inspectThrown(error)}`);
 }

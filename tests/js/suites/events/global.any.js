@@ -79,6 +79,89 @@ promise_test(async () => {
   assert_array_equals([late.promise, late.cancelable], [promise, false]);
 }, 'rejections that nobody handles are events, and those handled later');
 
+function reportedBy(work) {
+  let reported;
+  const listener = event => {
+    reported = event;
+    event.preventDefault();
+  };
+  addEventListener('error', listener);
+  work();
+  removeEventListener('error', listener);
+  return reported;
+}
+
+const odd = {
+  nothing: undefined,
+  null: null,
+  'a number': 1,
+  text: 'text',
+  'a symbol': Symbol('s'),
+  'an object': {},
+  'an error': new TypeError(),
+  'an error without a stack': Object.assign(new RangeError('m'), { stack: undefined }),
+  'a DOMException': new DOMException('m', 'AbortError'),
+  'a function': () => {},
+  'a proxy': new Proxy({}, { get: () => assert_unreached(), getPrototypeOf: () => assert_unreached() }),
+  'no prototype': Object.create(null),
+  getters: { get name() { assert_unreached(); }, get message() { assert_unreached(); }, get stack() { assert_unreached(); } },
+};
+for (const [what, value] of Object.entries(odd)) {
+  test(() => {
+    const event = reportedBy(() => reportError(value));
+    assert_true(event instanceof ErrorEvent);
+    assert_array_equals([event.type, event.error, event.target, event.cancelable, event.isTrusted, event.bubbles], ['error', value, globalThis, true, true, false]);
+    assert_true(event.message.startsWith('Uncaught'));
+    assert_true(event.filename.endsWith('global.any.js'), event.filename);
+    assert_true(event.lineno > 0 && event.colno > 0);
+  }, `reportError of ${what}`);
+}
+
+test(() => {
+  const thrower = new Function('throw new TypeError("inside")\n//# sourceURL=made-up.js');
+  const target = new EventTarget();
+  target.addEventListener('x', thrower);
+  const event = reportedBy(() => target.dispatchEvent(new Event('x')));
+  assert_equals(event.message, 'Uncaught TypeError: inside');
+  assert_array_equals([event.filename, event.lineno, event.colno], ['made-up.js', 3, 7]);
+  target.addEventListener('y', () => {
+    throw 1;
+  });
+  const bare = reportedBy(() => target.dispatchEvent(new Event('y')));
+  assert_array_equals([bare.filename, bare.lineno, bare.colno], ['', 0, 0]);
+}, 'an error event says where the error is from, if that is known');
+
+test(() => {
+  let count = 0;
+  const listener = event => {
+    count += 1;
+    event.preventDefault();
+    throw new Error('in the listener for errors');
+  };
+  addEventListener('error', listener);
+  reportError(1);
+  removeEventListener('error', listener);
+  assert_equals(count, 1);
+}, 'what a listener for errors throws goes to the console');
+
+promise_test(async () => {
+  const reasons = [];
+  const listener = event => {
+    reasons.push(event.reason);
+    event.preventDefault();
+  };
+  addEventListener('unhandledrejection', listener);
+  Promise.reject(1).catch(() => {});
+  const late = Promise.reject(2);
+  queueMicrotask(() => late.catch(() => {}));
+  Promise.reject(null);
+  Promise.all([Promise.reject(3), Promise.reject(4)]);
+  await new Promise(resolve => setTimeout(resolve, 0));
+  await new Promise(resolve => setTimeout(resolve, 0));
+  removeEventListener('unhandledrejection', listener);
+  assert_array_equals(reasons, [null, 3]);
+}, 'rejections that are handled within their turn are none');
+
 test(() => {
   assert_throws_js(TypeError, () => reportError());
   let reported;
