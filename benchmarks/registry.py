@@ -19,6 +19,7 @@ SCENARIOS: Final = {
     "http": "requests through the front door: CPU time of the whole process tree, rate, latency",
     "nats": "request-reply over NATS, 200 bytes each way, against direct dispatch and a bare echo",
     "tasks": "the durable queue: no-op tasks against bare claims, enqueueing, latency, JavaScript, a backlog",
+    "http-tasks": "HTTP tasks: due ones drained by fetch and by curl, lateness of due times and of crons",
     "tasks-server": "the tasks server's API: a task looked at, registered, listed, with a million in the table",
     "telemetry": "dispatch with metrics and traces, and without",
     "routing": "a worker that asks another: in the runner, and over loopback HTTP",
