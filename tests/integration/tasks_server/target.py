@@ -22,10 +22,14 @@ class Hit(NamedTuple):
 
 
 class Target:
-    """``/STATUS/...`` is answered with that status, all else with 200."""
+    """``/STATUS/...`` is answered with that status, ``/hold/...`` not before ``released``, ``/once/...`` with 503 the first time.
+
+    All others, and these afterwards, with 200.
+    """
 
     def __init__(self) -> None:
         self.hits: list[Hit] = []
+        self.released = threading.Event()
         self._changed = threading.Condition()
         target = self
 
@@ -37,11 +41,18 @@ class Target:
                 body = self.rfile.read(int(self.headers.get("content-length", "0")))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 with target._changed:
+                    known = any(hit.path == self.path for hit in target.hits)
                     target.hits.append(Hit(self.command, self.path, headers, body, at_ms))
                     target._changed.notify_all()
                 first = self.path.split("/")[1]
+                if first == "hold":
+                    target.released.wait(60)
                 answer = b"done"
-                self.send_response(int(first) if first.isdigit() else 200)
+                if first == "once":
+                    status = 200 if known else 503
+                else:
+                    status = int(first) if first.isdigit() else 200
+                self.send_response(status)
                 self.send_header("content-length", f"{len(answer)}")
                 self.end_headers()
                 self.wfile.write(answer)
@@ -77,6 +88,7 @@ class Target:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.released.set()
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
