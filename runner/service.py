@@ -159,7 +159,7 @@ class Service:
             stack.push_async_callback(self.task_runs.close)
             make_logs_api(self.control, self.store, self.background)
             make_tasks_api(
-                self.control, self.store, self.tasks, self.bus, lambda: [self.task_runs.executor]
+                self.control, self.store, self.tasks, self.bus, lambda: self.task_runs.executors
             )
             self._stack = stack.pop_all()
 

@@ -54,6 +54,12 @@ class TaskRuns:
         self._stopped_at = 0.0
         self._accepting = False
 
+    @property
+    def executors(self) -> list[Executor]:
+        """Return those that were started."""
+        both = (self.executor, self.http_executor)
+        return [executor for executor in both if executor.started_at is not None]
+
     async def accept(self) -> None:
         """Take tasks from now on; the database may be away."""
         await self._wakes.__aenter__()

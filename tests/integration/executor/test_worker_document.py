@@ -267,7 +267,7 @@ def produce(cli: Cli, servers: dict[str, str]) -> None:
         sent = cli(*enqueue, "email:send", "--payload", '{"to":"x"}', "--wait", "20", **client)
         assert json.loads(sent.stdout)["result"] == {"to": "x"}
         headers = {"authorization": f"Bearer {TOKEN}"}
-        (stats,) = httpx.get(f"{control}/admin/executors", headers=headers).json()["executors"]
+        stats = httpx.get(f"{control}/admin/executors", headers=headers).json()["executors"][0]
         assert (stats["worker_id"], stats["concurrency"], stats["task_types"]) == (
             "my-worker-1",
             10,
