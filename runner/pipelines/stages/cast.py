@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import reprlib
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
 
@@ -38,7 +39,7 @@ class Cast(Stage[CastConfig]):
     async def on_event(self, event: Event, emit: Emit) -> None:
         made, failed = cast(object_of(event), self.config.fields)
         for name in failed:
-            shown = repr(event[name])[:80]
+            shown = reprlib.repr(event[name])
             kind = self.config.fields[name]
             self.context.error(EventError(f"{name}: {shown} is no {kind}", name="TypeError"))
         await emit(made)

@@ -131,7 +131,7 @@ class Http(Stage[HttpConfig]):
                 if isinstance(values, FunctionError):
                     raise values
                 await self._ask(event, values, emit)
-            except EventError as error:
+            except Exception as error:  # noqa: BLE001 - an event's failure is data
                 self.context.error(error)
 
     async def stop(self) -> None:

@@ -122,7 +122,7 @@ class SendEmail(Stage[SendEmailConfig]):
                     continue
                 try:
                     await self._send(values, emit)
-                except EventError as error:
+                except Exception as error:  # noqa: BLE001 - an event's failure is data
                     self.context.error(error)
             await self._leave()
         finally:

@@ -223,7 +223,8 @@ INJECTED = "x\r\nBcc: victim@example.com"
         ("attachments", "x", "attachments"),
         ("attachments", [{"filename": INJECTED, "content": ""}], "filename has"),
         ("attachments", [{"filename": "a", "content": "%", "encoding": "base64"}], "no base64"),
-        ("attachments", [{"filename": "a", "content": "", "contentType": "a/b\r\nX: y"}], "no contentType"),
+        ("attachments", [{"filename": "a", "content": "", "contentType": "a/b\r\nX: y"}], "no contentType of files"),
+        ("attachments", [{"filename": "a", "content": "", "contentType": "message/rfc822"}], "no contentType of files"),
         ("attachments", [{"path": "/etc/passwd", "content": "", "filename": "a"}], "unknown field"),
     ],
 )  # fmt: skip
