@@ -60,6 +60,8 @@ def test_an_event_makes_one_mail_with_its_own_headers_or_none(
     assert shown <= set(mail.recipients)
     assert all(" " not in address and address.isascii() for address in mail.recipients)
     assert all(len(line) <= 998 for line in mail.data.split(b"\r\n"))
+    # Servers do not agree on what ends a line, and so a mail, but for this.
+    assert mail.data.count(b"\r") == mail.data.count(b"\n") == mail.data.count(b"\r\n")
 
 
 @pytest.mark.parametrize(
