@@ -21,7 +21,12 @@ _COLUMNS: Final = {
     "environment_values": "value",
     "storage_configs": "secret_access_key",
     "database_configs": "connection_string",
+    "tasks_certificates": "sealed",
+    "tasks_options": "options",
+    "tasks_result": "result",
 }
+"""By the name of their statements, which is the table's but for these."""
+_TABLES: Final = {"tasks_options": "tasks", "tasks_result": "tasks"}
 
 
 class _Secret(msgspec.Struct, frozen=True):
@@ -45,13 +50,14 @@ async def seal_all(connection: Connection, box: SecretBox) -> int:
     statements = Statements(connection, load_queries("sealing"))
     count = 0
     async with connection.transaction():
-        for table, column in _COLUMNS.items():
-            for secret in await statements.all(_Secret, f"open_{table}", head=box.current):
+        for name, column in _COLUMNS.items():
+            table = _TABLES.get(name, name)
+            for secret in await statements.all(_Secret, f"open_{name}", head=box.current):
                 place = SecretPlace(table, column, secret.tenant, secret.row)
                 clear = secret.clear or ""
                 if secret.sealed is not None and not clear:
                     clear = box.open(secret.sealed, place)
                 sealed = box.seal(clear, place)
-                await statements.run(f"seal_{table}", row=secret.row, sealed=sealed)
+                await statements.run(f"seal_{name}", row=secret.row, sealed=sealed)
                 count += 1
     return count

@@ -124,6 +124,11 @@ def failed() -> Refused:
     return Refused(500, "Internal server error")
 
 
+def no_key() -> Refused:
+    """Return the answer to what would have to be sealed, while ``SECRETS_KEY`` is not set."""
+    return unavailable("The server has no key to seal tasks with")
+
+
 def unavailable(message: str) -> Refused:
     """Return the answer while something is away that the server stands on."""
     return Refused(503, message, headers={"retry-after": "1"})

@@ -12,9 +12,11 @@ import msgspec
 
 from runner.http_tasks.certificate_files import UPLOAD, CertificateFiles
 from runner.http_tasks.ids import queue_id, task_of
+from runner.http_tasks.sealing import TaskSealing
+from runner.store.secrets import SecretBox
 from runner.tasks.enqueuing import TaskIds
 from runner.tasks_server.calls import DONE, Answer, Route
-from runner.tasks_server.errors import full, not_found, unmet
+from runner.tasks_server.errors import full, no_key, not_found, unmet
 from runner.tasks_server.masking import view_config
 from runner.tasks_server.parameters import State, read_listing, read_queue_id
 from runner.tasks_server.patching import read_patch
@@ -22,10 +24,11 @@ from runner.tasks_server.registration import read_registration
 from runner.tasks_server.table import Edit, HttpRow, NewRow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from runner.http_tasks.model import HttpTask
-    from runner.http_tasks.sealing import TaskSealing
+    from runner.service_settings import SecretKey
     from runner.tasks_server.calls import Call, Handler
     from runner.tasks_server.owners import Owner
     from runner.tasks_server.table import HttpTaskTable, Step
@@ -68,14 +71,15 @@ class HttpTaskView(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class QueueRoutes:
-    """Handlers. ``folder`` is where certificates lie that are named by path; none: nowhere."""
+    """Handlers. ``folder`` is where certificates lie that are named by path; none: nowhere. Without ``keys`` nothing is registered."""
 
     def __init__(
-        self, table: HttpTaskTable, uploads: Uploads, sealing: TaskSealing, folder: Path | None
+        self, table: HttpTaskTable, uploads: Uploads, keys: Sequence[SecretKey], folder: Path | None
     ) -> None:
         self._table = table
         self._uploads = uploads
-        self._sealing = sealing
+        self._sealing = TaskSealing(SecretBox(keys))
+        self._can_seal = bool(keys)
         self._folder = folder
         self._ids = TaskIds()
 
@@ -98,6 +102,8 @@ class QueueRoutes:
 
     async def register(self, call: Call) -> Answer:
         owner = _owner(call)
+        if not self._can_seal:
+            raise no_key()
         certificates = await self._certificates(owner.id, call.body)
         task = read_registration(call.body, _now_ms(), certificates)
         row, config = self._ids.make(), task.config

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from runner.http_tasks.sealing import TaskSealing
 from runner.ingress.proxies import TrustedProxies
 from runner.store.secrets import SecretBox
 from runner.tasks.lines import Lines
@@ -47,13 +46,12 @@ class TasksServer:
     """``async with`` opens it; :meth:`application` is for listeners."""
 
     def __init__(self, options: ServerOptions, events: TaskEvents) -> None:
-        box = SecretBox(options.keys)
         self._lines = Lines(options.url, most=_LINES, queries=tasks_server_queries())
         self.owners = Owners(options.url, self._lines)
-        self.uploads = Uploads(self._lines, box)
+        self.uploads = Uploads(self._lines, SecretBox(options.keys))
         self._table = HttpTaskTable(self._lines, events)
         self._throttle = Throttle(self._lines, options.limit)
-        queues = QueueRoutes(self._table, self.uploads, TaskSealing(box), options.folder)
+        queues = QueueRoutes(self._table, self.uploads, options.keys, options.folder)
         self._paths = {
             ("status",): {"GET": Route(_status, open=True)},
             ("openapi.json",): {"GET": Route(_openapi, open=True)},

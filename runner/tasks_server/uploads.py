@@ -9,7 +9,7 @@ from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from runner.store.secrets import SecretPlace
-from runner.tasks_server.errors import unmet
+from runner.tasks_server.errors import no_key, unmet
 from runner.tasks_server.ids import new_ulid, read_ulid
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ class Uploads:
         Raises
         ------
         Refused
-            The owner has as many as one may have, or is gone.
-        SecretError
-            There is no key to seal with.
+            The owner has as many as one may have, or is gone; or there is no key to seal with.
 
         """
+        if not self._box.current:
+            raise no_key()
         upload = new_ulid()
         sealed = self._box.seal(b64encode(content).decode(), _place(owner, upload))
         async with self._lines.transaction() as line:

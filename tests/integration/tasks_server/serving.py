@@ -87,10 +87,11 @@ async def serve(
     limit: RateLimit = UNLIMITED,
     rule: RegistrationRule = ANYBODY,
     proxies: tuple[str, ...] = ("loopback",),
+    keys: tuple[SecretKey, ...] = (KEY,),
 ) -> AsyncIterator[Served]:
     async with AsyncExitStack() as stack:
         engine = await stack.enter_async_context(open_engine(url))
-        options = ServerOptions(url, [KEY], limit, rule)
+        options = ServerOptions(url, keys, limit, rule)
         server = await stack.enter_async_context(TasksServer(options, engine.events))
         sock = stack.enter_context(bind(Address("127.0.0.1", 0)))
         listener = HttpServer(server.application(proxies), sock)
