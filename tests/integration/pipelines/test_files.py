@@ -83,6 +83,18 @@ class TestFileIn:
         bench = Bench(FileIn, {"globs": [f"{tmp_path}/**/a"]}, tmp_path / "folder")
         assert await bench.run() == ["x"]
 
+    async def test_a_file_that_vanishes_is_reported_and_the_next_is_read(
+        self, tmp_path: Path
+    ) -> None:
+        for name in "ab":
+            (tmp_path / name).write_text(name)
+        bench = Bench(FileIn, {"path": ["a", "b"]}, tmp_path)
+        await bench.stage.start()
+        (tmp_path / "a").unlink()
+        await bench.stage.run(bench.emit)
+        assert bench.emitted == ["b"]
+        assert bench.errors == [f"OSError: {tmp_path / 'a'}: No such file or directory"]
+
     async def test_it_ends_when_the_pipeline_shall(self, tmp_path: Path) -> None:
         (tmp_path / "a").write_text("x" * 10_000)
         bench = Bench(FileIn, {"path": "a", "chunkSize": 1024}, tmp_path)
@@ -206,6 +218,14 @@ class TestStandardStreams:
         os.write(into, "a\r\né\n\nlast".encode())
         os.close(into)
         assert await stdin_of(out).run() == ["a", "é", "", "last"]
+
+    async def test_a_line_that_is_too_long_is_cut_and_reported(self, pipe: tuple[int, int]) -> None:
+        out, into = pipe
+        os.write(into, b"abcdef\ng\n")
+        os.close(into)
+        bench = stdin_of(out, maxSize=3)
+        assert await bench.run() == ["abc", "g"]
+        assert bench.errors == ["Error: a line has more than maxSize: 3 bytes, and is cut: 'abc'"]
 
     async def test_stdin_emits_pieces_when_asked(self, pipe: tuple[int, int]) -> None:
         out, into = pipe

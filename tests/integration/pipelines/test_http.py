@@ -236,6 +236,38 @@ async def test_bodies_are_bounded(server: HttpServer) -> None:
     assert len(server.asked) == 3
 
 
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (Said(200, {"content-encoding": "gzip"}, gzip.compress(b"x" * 99)[:-9]), "ends too early"),
+        (Said(200, {"content-encoding": "gzip"}, b"no gzip"), "encoding is broken"),
+        (Said(302, {"location": "ftp://example.com/"}), "no URL of http or https"),
+        (Said(302, {"location": "http://exa mple/"}), "is no URL"),
+    ],
+)
+async def test_what_is_no_answer_is_an_error(server: HttpServer, said: Said, why: str) -> None:
+    server.answer = lambda asked: said
+    bench = bench_of(server, retries=1)
+    assert await ask(bench, {}) == []
+    assert len(bench.errors) == 1
+    assert why in bench.errors[0]
+
+
+async def test_a_charset_that_nobody_knows_is_utf_8(server: HttpServer) -> None:
+    server.answers = [
+        Said(200, {"content-type": f"text/plain; charset={name}"}, "é".encode())
+        for name in ("nonsense", "base64", "")
+    ]
+    answers = await ask(bench_of(server), 1, 2, 3)
+    assert [answer["body"] for answer in answers] == ["é"] * 3
+
+
+async def test_secrets_of_headers_are_in_no_message(server: HttpServer) -> None:
+    bench = bench_of(server, headers={"Authorization": lambda event: "secret\n"})
+    assert await ask(bench, {}) == []
+    assert "secret" not in bench.errors[0]
+
+
 async def test_redirects_are_followed_as_browsers_do(server: HttpServer) -> None:
     server.answers = [
         Said(307, {"location": "/b"}),

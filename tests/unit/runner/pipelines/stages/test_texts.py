@@ -97,6 +97,19 @@ async def test_a_broken_document_is_reported_and_the_next_is_read() -> None:
     assert bench.errors[0].startswith("SyntaxError: while parsing")
 
 
+async def test_a_document_without_end_is_reported_and_the_next_is_read() -> None:
+    bench = Bench(YamlIn, {"stream": True, "maxSize": 10})
+    assert await bench.feed("a: " + "x" * 20, "\n---\nb: 1\n") == []
+    assert await bench.end() == [{"b": 1}]
+    assert bench.errors == ["SyntaxError: a document has more than 10 characters"]
+
+
+async def test_what_has_no_json_is_reported() -> None:
+    bench = Bench(JsonOut, {})
+    assert await bench.feed({"a": float("nan")}, 1) == ["1\n"]
+    assert bench.errors[0].startswith("TypeError: Out of range float values")
+
+
 @pytest.mark.parametrize("stage", [Lines, JsonIn, YamlIn])
 async def test_what_is_no_text_is_reported(stage: type[Lines | JsonIn | YamlIn]) -> None:
     bench = Bench(stage, {})
