@@ -19,6 +19,7 @@ TESTS = ROOT / "tests"
 
 POOLS = "integration/environment/test_pools.py::"
 SERVING = "integration/environment/test_serving.py::"
+HTTP_TASKS = "integration/http_tasks/test_served.py::"
 EXECUTOR = "integration/executor/test_executor_settings.py::"
 BACKUP = "integration/backup/"
 BACKUP_SETTINGS = "unit/runner/backup/test_settings.py::"
@@ -50,6 +51,8 @@ SEEN = {
     + "test_commands.py::test_object_storage_is_set_by_the_seeds_variables",
     "CACHE_MAX_BYTES": "integration/cache/test_caches.py::test_all_keep_so_much",
     "CACHE_MAX_BYTES_PER_TENANT": "integration/cache/test_caches.py::test_a_tenant_keeps_so_much",
+    "CONNECTIVITY_HOSTNAME": HTTP_TASKS
+    + "test_without_a_network_tasks_wait_and_a_runner_ends_all_the_same",
     "CODE_CACHE_MAX_BYTES": POOLS + "test_compiled_code_is_kept_unless_none_may_be",
     "CONTEXT_REUSE": SERVING + "test_contexts_may_be_used_again",
     "CONTROL_ADDR": SERVING + "test_addresses_are_where_it_listens",
@@ -62,6 +65,10 @@ SEEN = {
     "EXPOSE_ERRORS": "integration/test_dev.py::test_error_texts_stay_inside_if_wanted",
     "FETCH_ALLOW_PRIVATE_NETWORK": POOLS + "test_this_machine_is_out_of_reach_unless_it_is_allowed",
     "HTTP_ADDR": SERVING + "test_addresses_are_where_it_listens",
+    "HTTP_TASKS_ALLOWED_NETWORKS": HTTP_TASKS
+    + "test_a_runner_sends_as_many_at_once_as_it_may_where_owners_may",
+    "HTTP_TASKS_CONCURRENCY": HTTP_TASKS
+    + "test_a_runner_sends_as_many_at_once_as_it_may_where_owners_may",
     "HTTP_POOL_MAX_IDLE_PER_HOST": POOLS + "test_so_many_connections_stay_open",
     "ISOLATE_HEAP_INITIAL_MB": POOLS + "test_a_larger_first_heap_is_collected_later",
     "ISOLATE_HEAP_MAX_MB": "acceptance/test_service.py::test_each_misbehaviour_is_one_answer_and_the_next_request_is_served",
