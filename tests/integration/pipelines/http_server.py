@@ -33,6 +33,7 @@ class HttpServer:
         self.asked: list[Asked] = []
         self.answers: list[Said | None] = []
         self.answer: Callable[[Asked], Said | None] = lambda asked: Said()
+        self.serving: set[asyncio.Task[object]] = set()
         self.connections = 0
         self.at_once = self.most_at_once = 0
         self._changed = asyncio.Condition()
@@ -50,11 +51,19 @@ class HttpServer:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        serving = asyncio.current_task()
+        assert serving is not None
+        self.serving.add(serving)
         connection = h11.Connection(h11.SERVER)
-        with contextlib.suppress(ConnectionError, h11.ProtocolError):
-            while await self._exchange(connection, reader, writer):
-                connection.start_next_cycle()
-        writer.close()
+        try:
+            with contextlib.suppress(ConnectionError, h11.ProtocolError):
+                while await self._exchange(connection, reader, writer):
+                    connection.start_next_cycle()
+            writer.close()
+        except asyncio.CancelledError:
+            writer.transport.abort()
+        finally:
+            self.serving.discard(serving)
 
     async def _exchange(
         self, connection: h11.Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -108,4 +117,12 @@ async def http_server(tls: ssl.SSLContext | None = None) -> AsyncIterator[HttpSe
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=tls)
     made.port = server.sockets[0].getsockname()[1]
     async with server:
-        yield made
+        try:
+            yield made
+        finally:
+            # Not all clients leave by themselves.
+            serving = list(made.serving)
+            for task in serving:
+                task.cancel()
+            await asyncio.gather(*serving)
+            await asyncio.sleep(0)
