@@ -22,14 +22,10 @@ function make({ name }, bytes, extractable, usages) {
   return makeKey('secret', algorithm, extractable, usages, bytes);
 }
 
-function checkParameters(algorithm) {
-  keyLength(algorithm);
-}
-
 function generateKey(algorithm, extractable, usages) {
   requireUsages(usages, allowed(algorithm.name), algorithm.name);
+  const bytes = new Uint8Array(keyLength(algorithm) / 8);
   requireSome(usages, algorithm.name);
-  const bytes = new Uint8Array(algorithm.length / 8);
   natives.randomFill(bytes);
   return make(algorithm, bytes, extractable, usages);
 }
@@ -98,7 +94,6 @@ function run(direction, mode, bits, key, iv, extra, data) {
 
 export const aes = {
   __proto__: null,
-  checkParameters,
   generateKey,
   importKey,
   exportKey,

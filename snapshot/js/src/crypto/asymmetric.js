@@ -65,10 +65,6 @@ function described({ hash, name, namedCurve }, bits, exponent) {
 
 // --- making ---
 
-function checkParameters(algorithm) {
-  if (kindOf(algorithm) === 'RSA') valueOf(algorithm.publicExponent);
-}
-
 /** A promise for `{publicKey, privateKey}`. */
 function generateKey(algorithm, extractable, usages) {
   const { modulusLength, name, publicExponent } = algorithm;
@@ -76,8 +72,8 @@ function generateKey(algorithm, extractable, usages) {
   requireUsages(usages, publicUsages | privateUsages, name);
   const kind = kindOf(algorithm);
   let members = `"kind":"${kind}"`;
-  requireSome(usages & privateUsages, name);
   if (kind === 'RSA') members += `,"bits":${modulusLength},"exponent":${valueOf(publicExponent)}`;
+  requireSome(usages & privateUsages, name);
   return ask('generate', members, list(), ({ sizes }, buffer) => {
     const parts = partsOf(sizes, buffer);
     const its = described(algorithm, modulusLength, publicExponent);
@@ -266,7 +262,6 @@ function firstBits(buffer, bits) {
 
 export const asymmetric = {
   __proto__: null,
-  checkParameters,
   generateKey,
   importKey,
   exportKey,

@@ -43,14 +43,11 @@ function make({ hash }, bytes, bits, extractable, usages) {
   return makeKey('secret', algorithm, extractable, usages, bytes);
 }
 
-function checkParameters({ length }) {
-  if (length === 0) throw operationError('HMAC: a key has at least one bit');
-}
-
 function generateKey(algorithm, extractable, usages) {
   requireUsages(usages, SIGN | VERIFY, 'HMAC');
-  requireSome(usages, 'HMAC');
   const { hash, length = blockBits(hash) } = algorithm;
+  if (length === 0) throw operationError('HMAC: a key has at least one bit');
+  requireSome(usages, 'HMAC');
   const bytes = new Uint8Array((length - (length % 8)) / 8 + (length % 8 === 0 ? 0 : 1));
   for (let start = 0, size = typedArrayByteLength(bytes); start < size; start += 65536) {
     natives.randomFill(within(bytes, start, start + 65536 < size ? start + 65536 : size));
@@ -89,7 +86,6 @@ function authenticate({ algorithm: { hash }, material }, data) {
 
 export const hmac = {
   __proto__: null,
-  checkParameters,
   generateKey,
   importKey,
   exportKey,

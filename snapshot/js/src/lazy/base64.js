@@ -63,7 +63,8 @@ export function decode(text) {
     }
   }
   const rest = count % 4;
-  if (rest === 1 || (padding > 0 && rest + padding !== 4)) return undefined;
+  // Padding is one or two characters, or none.
+  if (rest === 1 || (padding > 0 && (rest === 0 || rest + padding !== 4))) return undefined;
   if (rest === 2) result += fromCharCode((bits >> 4) & 255);
   if (rest === 3) result += fromCharCode((bits >> 10) & 255, (bits >> 2) & 255);
   return result;

@@ -258,7 +258,6 @@ export class SubtleCrypto {
     const usages = usagesOf(keyUsages, 'SubtleCrypto.generateKey: keyUsages');
     const normalized = normalize(asked, 'generateKey');
     const family = familyOf(normalized.name);
-    family.checkParameters(normalized);
     return await own(perform(() => family.generateKey(normalized, !!extractable, usages)));
   }
 

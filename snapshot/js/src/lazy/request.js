@@ -8,6 +8,7 @@ const { bodyOf, isUsed, makeRequestState, requestState, use } = core;
 const modes = ['same-origin', 'no-cors', 'cors', 'navigate'];
 const credentials = ['omit', 'same-origin', 'include'];
 const caches = ['default', 'no-store', 'reload', 'no-cache', 'force-cache', 'only-if-cached'];
+const priorities = ['high', 'low', 'auto'];
 const redirects = ['follow', 'error', 'manual'];
 const policies = [
   '',
@@ -99,7 +100,7 @@ function takeBody(state, given) {
 /** Reads the members of a RequestInit in the order of WebIDL. */
 function applyOptions(state, options) {
   const { body, cache, credentials: credential, duplex, headers, integrity, keepalive } = options;
-  const { method, mode, redirect, referrer, referrerPolicy, signal, window } = options;
+  const { method, mode, priority, redirect, referrer, referrerPolicy, signal, window } = options;
   if (window !== undefined && window !== null) throw new TypeError('Request: window must be null');
   if (duplex !== undefined) oneOf(duplex, ['half'], 'duplex');
   if (cache !== undefined) state.cache = oneOf(cache, caches, 'cache');
@@ -110,6 +111,8 @@ function applyOptions(state, options) {
     state.mode = oneOf(mode, modes, 'mode');
     if (state.mode === 'navigate') throw new TypeError('Request: mode can not be navigate');
   }
+  // Here it changes nothing, and a Request does not show it.
+  if (priority !== undefined) oneOf(priority, priorities, 'priority');
   if (redirect !== undefined) state.redirect = oneOf(redirect, redirects, 'redirect');
   if (referrerPolicy !== undefined) {
     state.referrerPolicy = oneOf(referrerPolicy, policies, 'referrerPolicy');
@@ -123,6 +126,9 @@ function applyOptions(state, options) {
     state.follows = signal;
   }
   if (headers !== undefined) state.list = use('headers').listFrom(headers);
+  if (state.cache === 'only-if-cached' && state.mode !== 'same-origin') {
+    throw new TypeError("Request: cache can be only-if-cached where mode is 'same-origin' alone");
+  }
   if (body !== undefined && body !== null) setBody(state, body, duplex);
 }
 

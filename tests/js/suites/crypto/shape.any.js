@@ -101,3 +101,12 @@ promise_test(async () => {
     assert_equals(await outcome(() => SubtleCrypto.prototype[method].call(crypto)), 'TypeError', method);
   }
 }, 'methods reject and never throw');
+
+promise_test(async () => {
+  const rsa = publicExponent => ({ name: 'RSA-PSS', hash: 'SHA-256', modulusLength: 1024, publicExponent: Uint8Array.from(publicExponent) });
+  for (const wrong of [rsa([1, 0, 0]), rsa([]), { name: 'AES-CBC', length: 64 }, { name: 'HMAC', hash: 'SHA-1', length: 0 }]) {
+    for (const [usages, name] of [[['deriveBits'], 'SyntaxError'], [[], 'OperationError'], [[wrong.name === 'AES-CBC' ? 'encrypt' : 'sign'], 'OperationError']]) {
+      assert_equals(await outcome(() => subtle.generateKey(wrong, true, usages)), name, `${wrong.name} ${usages}`);
+    }
+  }
+}, 'usages that an algorithm has not come before parameters that are wrong, and these before none');

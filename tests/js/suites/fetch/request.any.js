@@ -70,11 +70,20 @@ test(() => {
 }, 'arguments');
 
 test(() => {
+  for (const mode of [undefined, 'cors', 'no-cors']) assert_throws_js(TypeError, () => new Request(URL_, { cache: 'only-if-cached', mode }));
+  const request = new Request(URL_, { cache: 'only-if-cached', mode: 'same-origin' });
+  assert_throws_js(TypeError, () => new Request(request, { mode: 'cors' }));
+  assert_equals(new Request(request, { mode: 'cors', cache: 'default' }).cache, 'default');
+  for (const priority of ['high', 'low', 'auto']) assert_false('priority' in new Request(URL_, { priority }));
+  for (const priority of ['', 'HIGH', null, 1]) assert_throws_js(TypeError, () => new Request(URL_, { priority }));
+}, 'what goes together, and what is checked alone');
+
+test(() => {
   const seen = [];
   const init = new Proxy({}, { get: (_, name) => void seen.push(name) });
   new Request(URL_, init);
-  assert_array_equals(seen.filter(it => it !== 'duplex' && it !== 'window' && it !== 'priority' && it !== 'targetAddressSpace'), [
-    'body', 'cache', 'credentials', 'headers', 'integrity', 'keepalive', 'method', 'mode', 'redirect', 'referrer', 'referrerPolicy', 'signal',
+  assert_array_equals(seen, [
+    'body', 'cache', 'credentials', 'duplex', 'headers', 'integrity', 'keepalive', 'method', 'mode', 'priority', 'redirect', 'referrer', 'referrerPolicy', 'signal', 'window',
   ]);
 }, 'members are read in the order of their names');
 
