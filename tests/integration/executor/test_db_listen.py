@@ -363,6 +363,22 @@ def test_a_table_that_can_not_be_used_ends_the_start(
     assert (done.returncode, words in done.stderr) == (code, True), done.stderr
 
 
+def test_an_executor_takes_only_the_types_that_it_is_to_take(
+    make: Callable[..., Table], listen: Callable[..., Running], cli: Cli, url: str, root: Path
+) -> None:
+    table = make("ow_tasks")
+    arguments = ("db-listen", "--database-url", url, "--root", root)
+    done = cli(*arguments, JOB_TASK_TYPES="email:*")
+    assert done.returncode == 1
+    assert "JOB_TASK_TYPES says which types to take, and it has no column type" in done.stderr
+    table.connection.execute("ALTER TABLE ow_tasks ADD type text")
+    other, none = table.add("nothing.js", type="report:1"), table.add("nothing.js")
+    email = table.add("nothing.js", type="email:send")
+    listen("--quiet", JOB_TASK_TYPES="email:*")
+    assert table.end(email)[0] == "completed"
+    assert [table.get(task, "status") for task in (other, none)] == [("pending",)] * 2
+
+
 def test_without_a_database_the_start_ends(cli: Cli, root: Path) -> None:
     assert cli("db-listen", "--root", root).returncode == 2
     gone = cli("db-listen", "--root", root, DATABASE_URL="postgresql://u:secret@127.0.0.1:1/d")
