@@ -169,6 +169,8 @@ class Service:
         self._tasks_front.server = server.application(
             (*proxies, "loopback") if self._supervised else proxies
         )
+        # The control listener outlives it.
+        stack.callback(self._tasks_front.leave)
         describe_tasks_server(self.control)
         if self._sockets.tasks is not None:
             self._tasks_listener = make_tasks_listener(self.settings, server, self._sockets.tasks)

@@ -28,6 +28,10 @@ class TasksFront:
     def __init__(self) -> None:
         self.server: App | None = None
 
+    def leave(self) -> None:
+        """The tasks server is about to be closed."""
+        self.server = None
+
     def in_front_of(self, app: App) -> App:
         """Return what has the tasks server answer for its paths, and ``app`` for all others."""
 
@@ -43,7 +47,7 @@ class TasksFront:
 
 
 async def _refuse(send: Any) -> None:
-    refusal = unavailable("The server is starting")
+    refusal = unavailable("The server is starting, or about to end")
     headers = [(name.encode(), value.encode()) for name, value in refusal.headers.items()]
     headers.append((b"content-type", b"application/json"))
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from runner.service_settings import SecretKey
     from runner.tasks.events import TaskEvents
 
-_LINES: Final = 6
+_LINES: Final = 4
 """Connections; whoever asks at the same time goes along with others."""
 
 

@@ -68,4 +68,4 @@ async def test_before_it_is_ready_it_says_so() -> None:
     start, body = sent
     assert start["status"] == 503
     assert (b"retry-after", b"1") in start["headers"]
-    assert msgspec.json.decode(body["body"])["message"] == "The server is starting"
+    assert msgspec.json.decode(body["body"])["message"] == "The server is starting, or about to end"
