@@ -112,8 +112,22 @@ function readDisposition(value, headers) {
   const end = stringIndexOf(value, ';');
   if (end === -1 || stringToLowerCase(trimmed(stringSlice(value, 0, end))) !== 'form-data') return;
   const found = parseType(`form/data${stringSlice(value, end)}`, true);
-  headers.name = parameterOf(found, 'name');
-  headers.filename = parameterOf(found, 'filename');
+  headers.name = unescaped(parameterOf(found, 'name'));
+  headers.filename = unescaped(parameterOf(found, 'filename'));
+}
+
+const escapes = { __proto__: null, '%0A': '\n', '%0a': '\n', '%0D': '\r', '%0d': '\r', '%22': '"' };
+
+/** What a name was before it was written: three characters can not be in one, and nothing else is escaped. */
+function unescaped(name) {
+  if (name === undefined || stringIndexOf(name, '%') === -1) return name;
+  let text = '';
+  for (let i = 0; i < name.length; i++) {
+    const escape = name[i] === '%' ? escapes[stringSlice(name, i, i + 3)] : undefined;
+    text += escape ?? name[i];
+    if (escape !== undefined) i += 2;
+  }
+  return text;
 }
 
 function entryOf({ name, filename, type }, bytes, start, stop) {

@@ -31,7 +31,8 @@ const good = [
   ['an empty type', part([file, 'Content-Type:']) + END, [['a', 'f', '', 'v', 0]]],
   ['other headers', part(['X-Y: z', named, 'Content-Transfer-Encoding: base64'], 'dg==') + END, [['a', 'dg==']]],
   ['headers in other cases, with space', part(' CONTENT-disposition \t:form-data; name="a"') + END, [['a', 'v']]],
-  ['names that are not decoded', part('Content-Disposition: form-data; name="a%0A%22%25"; filename="b%0D.txt"') + END, [['a%0A%22%25', 'b%0D.txt', 'text/plain', 'v', 0]]],
+  ['names with what can not be in them', part('Content-Disposition: form-data; name="a%0A%22%25%2522%0d%0"; filename="b%0D%22%0a%41.txt"') + END, [['a\n"%25%2522\r%0', 'b\r"\n%41.txt', 'text/plain', 'v', 0]]],
+  ['names with backslashes, as some clients write them', part('Content-Disposition: form-data; name="a\\"b"; filename="c:\\\\d.txt"') + END, [['a"b', 'c:\\d.txt', 'text/plain', 'v', 0]]],
   ['names beyond ASCII', part('Content-Disposition: form-data; name="é"; filename="中\u0001文"', '😀') + END, [['é', '中\u0001文', 'text/plain', '😀', 0]]],
   ['a name in no quotation marks', part('Content-Disposition: form-data; name=a') + END, [['a', 'v']]],
   ['the boundary as text', part(named, 'x--x x\r\n-x\r\n--') + END, [['a', 'x--x x\r\n-x\r\n--']]],
@@ -99,7 +100,8 @@ promise_test(async () => {
   ];
   assert_equals(await response.clone().text(), expected.join('\r\n'));
   const again = await response.formData();
-  assert_array_equals([...again.keys()], ['a%0D%0A%22b', 'f', 'b']);
+  assert_array_equals([...again.keys()], ['a\r\n"b', 'f', 'b']);
+  assert_equals(again.get('f').name, 'n"\n.txt');
 }, 'multipart: how forms are written');
 
 promise_test(async () => {
