@@ -35,9 +35,8 @@ class JsonIn(Stage[JsonInConfig]):
 
     async def on_event(self, event: Event, emit: Emit) -> None:
         text = text_of(event, "json-in takes texts, as file-in, stdin and lines emit them")
-        await self._emit(self._reader.feed(text), emit)
-        if not self.config.stream:
-            await self._emit(self._reader.finish(), emit)
+        read = self._reader.feed if self.config.stream else self._reader.finish
+        await self._emit(read(text), emit)
 
     async def on_end(self, emit: Emit) -> None:
         await self._emit(self._reader.finish(), emit)

@@ -18,6 +18,8 @@ _MOST_IN_VAIN: Final = 2 << 20
 _SPACE: Final = re.compile(r"[ \t\r\n\ufeff]*")
 _SHOWN: Final = 60
 _PART: Final = re.compile(r'["\\{}\[\]]')
+_INSIDE: Final = (",", ":", "]", "}")
+_OPENED: Final = re.compile(r"[\[{][ \t\r]*\n")
 _WORD_END: Final = re.compile(r"[ \t\r\n]")
 
 
@@ -73,8 +75,9 @@ class JsonReader:
         self._text += piece
         yield from self._read(last=False)
 
-    def finish(self) -> Iterator[Any]:
-        """Yield what is left at the end of the text; the next piece begins another."""
+    def finish(self, piece: str = "") -> Iterator[Any]:
+        """Yield what is left at the end of the text, with its last piece; the next begins another."""
+        self._text += piece
         yield from self._read(last=True)
         self._text = ""
         self._bounds = _Bounds()
@@ -109,13 +112,21 @@ class JsonReader:
             except (msgspec.DecodeError, RecursionError):
                 pass
         end = self._bounds.find(text, at)
+        next_line = line + 1 if line >= 0 else len(text)
         if end < 0:
             if last:
+                if _OPENED.match(text, at):
+                    # A value over many lines, none of which is a value by itself.
+                    next_line = len(text)
                 reason = "the text ends in the middle of a value"
             elif len(text) - at > self._max_characters:
                 reason = f"a value has more than {self._max_characters} characters"
             else:
                 return None
+        elif text.startswith(_INSIDE, _after_space(text, end)):
+            reason = "what follows the value belongs to a larger one"
+            if last and "\n" in text[at:end]:
+                next_line = len(text)
         else:
             try:
                 return msgspec.json.decode(text[at:end]), end, end - at
@@ -123,7 +134,7 @@ class JsonReader:
                 reason = str(error)
         shown = text[at : at + _SHOWN].split("\n", maxsplit=1)[0]
         looked_at = (end if end >= 0 else len(text)) - at
-        return BrokenValue(f"{reason}: {shown!r}"), line + 1 if line >= 0 else len(text), looked_at
+        return BrokenValue(f"{reason}: {shown!r}"), next_line, looked_at
 
 
 def _after_space(text: str, at: int) -> int:

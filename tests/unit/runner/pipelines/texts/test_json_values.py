@@ -25,6 +25,10 @@ def values(pieces: list[str], most: int = 1000) -> list[Any]:
     return found + list(reader.finish())
 
 
+def whole(text: str) -> list[Any]:
+    return list(JsonReader(1000).finish(text))
+
+
 @given(st.lists(JSON), st.sampled_from([None, 2]), st.sampled_from(["\n", " ", "\n\n"]), st.data())
 def test_values_do_not_depend_on_the_pieces(
     wanted: list[Any], indent: int | None, between: str, data: st.DataObject
@@ -34,7 +38,7 @@ def test_values_do_not_depend_on_the_pieces(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
     bounds = [0, *cuts, len(text)]
     pieces = [text[start:end] for start, end in pairwise(bounds)]
-    assert values(pieces, 1 << 20) == wanted
+    assert values(pieces, 1 << 20) == whole(text) == wanted
 
 
 def test_after_a_broken_line_the_next_is_read() -> None:
@@ -65,8 +69,8 @@ def test_a_value_that_is_too_long_is_given_up_while_it_comes() -> None:
     [
         "[" * 100_000 + "]" * 100_000,
         "{" * 3_000_000,
-        "[\n" * 100_000,
-        "[\n" * 50_000 + "]" * 50_000,
+        "[1\n" * 100_000,
+        "[1\n" * 50_000 + "]" * 50_000,
     ],
 )
 def test_hostile_texts_are_broken_values(text: str) -> None:
@@ -75,6 +79,20 @@ def test_hostile_texts_are_broken_values(text: str) -> None:
     assert found
     assert all(isinstance(value, BrokenValue) for value in found)
     assert len(found) <= 1000
+
+
+def test_parts_of_a_document_that_was_cut_are_no_values() -> None:
+    text = '[\n {\n  "n": 1,\n  "t": "x"\n },\n {\n'
+    assert [type(value) for value in whole(text)] == [BrokenValue]
+    for part in ('  "n": 1,\n', " {\n  }\n ,\n {\n }\n", '{"a": 1},\n', "1 ]", "},\n"):
+        assert [type(value) for value in whole(part)] == [BrokenValue], part
+
+
+def test_a_comma_too_much_costs_one_line() -> None:
+    broken, last = values(['{"a":1},\n{"a":2}\n'])
+    assert isinstance(broken, BrokenValue)
+    assert broken.reason.startswith("what follows the value belongs to a larger one")
+    assert last == {"a": 2}
 
 
 def test_many_broken_lines_cost_no_others() -> None:
