@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from runner.http_tasks.errors import ExchangeError
+from runner.http_tasks.key_cost import password_cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _BEGIN: Final = b"-----BEGIN"
+_MOST_ITERATIONS: Final = 2_000_000
+"""About a second."""
+_LARGEST_RSA: Final = 8192
 
 
 class Identity(msgspec.Struct, frozen=True):
@@ -45,7 +49,7 @@ def read_ca(content: bytes) -> bytes:
 def read_identity(
     certificate: bytes, certificate_type: str | None, password: str | None, key: bytes | None
 ) -> tuple[bytes, bytes]:
-    """Return our chain and its key; what says PEM or DER may be either, as the content tells.
+    """Return our chain and its key; what says PEM or DER may be either, as the content tells. May take a second, so it is for a thread.
 
     Raises
     ------
@@ -53,6 +57,7 @@ def read_identity(
         They can not be read, or do not belong together.
 
     """
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import (
         Encoding,
         NoEncryption,
@@ -60,6 +65,8 @@ def read_identity(
         PublicFormat,
     )
 
+    if password_cost(certificate) + password_cost(key or b"") > _MOST_ITERATIONS:
+        raise ExchangeError("to open the key with its password takes too long", "EINVAL")
     chain: list[Certificate]
     private: PrivateKeyTypes
     if certificate_type == "P12":
@@ -70,6 +77,8 @@ def read_identity(
         chain = _certificates("cert", certificate)
         # As with curl, a file of certificates may have the key, too.
         private = _key(certificate if key is None else key, password)
+    if isinstance(private, RSAPrivateKey) and private.key_size > _LARGEST_RSA:
+        raise ExchangeError(f"a key of more than {_LARGEST_RSA} bits takes too long", "EINVAL")
     public = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     if chain[0].public_key().public_bytes(*public) != private.public_key().public_bytes(*public):
         raise ExchangeError("the key is not that of the certificate", "ERR_TLS_CERT_INVALID")
@@ -108,10 +117,10 @@ def _key(content: bytes, password: str | None) -> PrivateKeyTypes:
         load = serialization.load_pem_private_key
     with _Reading("key"):
         try:
-            return load(content, secret)
+            return load(content, secret, unsafe_skip_rsa_key_validation=True)
         except TypeError:
             # A password for a key that has none is ignored, as OpenSSL does; a missing one is not.
-            return load(content, None)
+            return load(content, None, unsafe_skip_rsa_key_validation=True)
 
 
 def _written(certificate: Certificate) -> bytes:

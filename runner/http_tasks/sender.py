@@ -170,8 +170,12 @@ class HttpTasks:
         ca = read_ca(contents["ca"]) if "ca" in contents else b""
         if config.cert is None:
             return Identity(ca=ca)
-        certificate, key = read_identity(
-            contents["cert"], config.cert_type, config.cert.password, contents.get("key")
+        certificate, key = await asyncio.to_thread(
+            read_identity,
+            contents["cert"],
+            config.cert_type,
+            config.cert.password,
+            contents.get("key"),
         )
         return Identity(ca, certificate, key)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -124,7 +124,33 @@ async def test_connections_are_those_of_one_certificate(
     assert site.connections == 2
 
 
-@pytest.mark.parametrize("option", ["ca", "cert", "key", "pair", "folder", "upload", "password"])
+def slow(key: Key) -> bytes:
+    """Return a container that says that its password takes eight million rounds."""
+    private = load_pem_private_key(key.key, None)
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
+    sealing = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(100_003).build(b"secret")
+    content = pkcs12.serialize_key_and_certificates(
+        b"one", private, x509.load_pem_x509_certificate(key.certificate), None, sealing
+    )
+    rounds, many = b"\x02\x03" + (100_003).to_bytes(3), b"\x02\x03" + (0x7FFFFF).to_bytes(3)
+    assert rounds in content
+    return content.replace(rounds, many)
+
+
+def large() -> bytes:
+    """Return an RSA key with a modulus of 16,000 bits, of numbers that are none."""
+    modulus = (1 << 16_000) - 1
+    numbers = rsa.RSAPrivateNumbers(
+        p=(1 << 8000) - 1, q=(1 << 8000) + 1, d=65537, dmp1=3, dmq1=3, iqmp=3,
+        public_numbers=rsa.RSAPublicNumbers(65537, modulus),
+    )  # fmt: skip
+    private = numbers.private_key(unsafe_skip_rsa_key_validation=True)
+    return private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+@pytest.mark.parametrize(
+    "option", ["ca", "cert", "key", "pair", "folder", "upload", "password", "slow", "large"]
+)
 async def test_a_broken_certificate_is_an_error(
     sender: Sender, authority: Authority, option: str
 ) -> None:
@@ -141,6 +167,14 @@ async def test_a_broken_certificate_is_an_error(
         "folder": ({"ca": "../../etc/ssl/cert.pem"}, b"ca: there is no such"),
         "upload": ({"ca": "upload:none"}, b"ca: there is no such"),
         "password": (dict(sealed), b"its password is wrong"),
+        "slow": (
+            {"cert": Certificate(value=text(slow(mine)), password="secret"), "cert_type": "P12"},
+            b"takes too long",
+        ),
+        "large": (
+            {"cert": Certificate(value=text(mine.certificate)), "key": text(large())},
+            b"takes too long",
+        ),
     }
     config, words = configs[option]
     async with open_site(Reply(), authority.context()) as site:
