@@ -36,6 +36,7 @@ async def test_sixty_registrations_at_once_are_sixty_tasks(alice: OwnerClient) -
     assert await alice.count() == 60
 
 
+@pytest.mark.timeout(120)
 async def test_of_tasks_that_are_registered_at_once_exactly_a_thousand_are_taken(
     empty: str, served: Served, alice: OwnerClient
 ) -> None:

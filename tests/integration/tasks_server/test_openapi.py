@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from runner.api.openapi import with_others
 from runner.tasks_server.openapi import describe_api
 
@@ -43,6 +45,7 @@ def test_it_can_be_part_of_another_document() -> None:
     assert {"X", "HttpTaskView"} <= whole["components"]["schemas"].keys()
 
 
+@pytest.mark.timeout(180)
 async def test_schemathesis_accepts_it(served: Served, alice: OwnerClient, tmp_path: Path) -> None:
     """Each operation with valid and invalid requests, alone and one after the other."""
     await alice.register()

@@ -128,6 +128,7 @@ def check(hit: Hit, registered: Registered) -> None:
             assert "größe".encode() in hit.body
 
 
+@pytest.mark.timeout(180)
 def test_every_task_is_sent_at_its_time_as_it_was_registered(serve: Callable[..., Running]) -> None:
     """What was on its way is sent again; an absolute time does not slip; a retry has its headers and counts on."""
     with Target() as target:
