@@ -29,7 +29,6 @@ class Report(msgspec.Struct):
     """What the runner of the tests tells; of it, what is counted here."""
 
     files: dict[str, FileResult]
-    broken: list[str]
 
 
 def counts_of(report: Report) -> dict[str, int]:
@@ -64,9 +63,11 @@ def table_of_page() -> str:
 def main() -> int:
     """Rewrite counts and page from the report on stdin; 1 when something failed: there is nothing to count then."""
     report = msgspec.json.decode(sys.stdin.buffer.read(), type=Report)
-    failed = {name for name, result in report.files.items() if not result.passed}
-    if failed or report.broken:
-        print(f"these failed: {', '.join(sorted({*failed, *report.broken}))}", file=sys.stderr)
+    failed = {name: result for name, result in report.files.items() if not result.passed}
+    for name, result in failed.items():
+        why = [result.message, *(f"{test.name}: {test.message}" for test in result.failures)]
+        print(f"{name} failed:", *filter(None, why), sep="\n    ", file=sys.stderr)
+    if failed:
         return 1
     counts = counts_of(report)
     COUNTS.write_bytes(msgspec.json.format(msgspec.json.encode(counts, order="sorted")) + b"\n")

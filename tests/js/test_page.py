@@ -61,6 +61,6 @@ def test_counts_are_of_files_and_areas_are_their_folders() -> None:
         return FileResult(0, None, [SubtestResult("a", 0)] * count)
 
     files = {"s/url/a.any.js": result(2), "s/url/b.any.js?1": result(1), "s/x/c.any.js": result(1)}
-    counts = counts_of(Report(files, []))
+    counts = counts_of(Report(files))
     assert counts == {"url/a.any.js": 2, "url/b.any.js?1": 1, "x/c.any.js": 1}
     assert table(counts).splitlines()[2:] == ["| url | 3 |", "| x | 1 |", "| all | 4 |"]
