@@ -204,5 +204,9 @@ async def _resolve(request: Outgoing, session: Session) -> list[str]:
 
 
 def _told(host: str, port: int, addresses: list[str]) -> list[str]:
+    if ":" in host:
+        return []  # it is an address
+    # Where a name ends in a dot libcurl asks for it without.
+    host = host.rstrip(".")
     shown = ",".join(f"[{one}]" if ":" in one else one for one in addresses)
     return [f"{host}:{port}:{shown}"]

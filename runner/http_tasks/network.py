@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import socket
 import struct
-from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from runner.http_tasks.dns_messages import ask, read_reply
 from runner.http_tasks.errors import ExchangeError
+from runner.http_tasks.system_names import is_local
 from runner.ops.locations import BLOCKED_PORTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from typing import TypeAlias
+    from uuid import UUID
 
     from runner.http_tasks.dns_messages import Question
     from runner.http_tasks.model import HttpConfig
+    from runner.http_tasks.system_names import SystemNames
     from runner.ops.addresses import AddressPolicy
 
     AskOverHttps: TypeAlias = Callable[[bytes], Awaitable[bytes]]
@@ -32,35 +33,6 @@ _DNS_PORT: Final = 53
 _ANSWER_S: Final = 2.0
 _ROUNDS: Final = 2
 _MAX_MESSAGE: Final = 65_535
-_REMEMBERED_S: Final = 5.0
-_MAX_REMEMBERED: Final = 2_000
-
-
-class SystemNames:
-    """What the system's resolver says, remembered for a moment: many tasks ask for the same host at once."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, int], tuple[float, list[str]]] = OrderedDict()
-
-    async def resolve(self, host: str, version: int) -> list[str]:
-        """Return a host's addresses; none if there is no such host."""
-        loop = asyncio.get_running_loop()
-        key, now = (host, version), loop.time()
-        known = self._known.get(key)
-        if known is not None and now < known[0]:
-            return known[1]
-        if host == "localhost" or host.endswith(".localhost"):
-            host = "localhost"  # RFC 6761, 6.3: not every resolver knows
-        family = socket.AF_INET if version == 4 else socket.AF_INET6
-        try:
-            found = await loop.getaddrinfo(host, None, family=family, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            return []
-        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
-        self._known[key] = now + _REMEMBERED_S, addresses
-        if len(self._known) > _MAX_REMEMBERED:
-            self._known.popitem(last=False)
-        return addresses
 
 
 class Network:
@@ -68,11 +40,13 @@ class Network:
 
     def __init__(
         self,
+        owner: UUID,
         policy: AddressPolicy,
         config: HttpConfig,
         names: SystemNames,
         ask_over_https: AskOverHttps | None = None,
     ) -> None:
+        self._owner = owner
         self._policy = policy
         self._config = config
         self._names = names
@@ -114,7 +88,7 @@ class Network:
 
         """
         inside = not all(_is_public(address) for address in proxy)
-        if inside or _literal(host) or host == "localhost" or host.endswith(".localhost"):
+        if inside or _literal(host) or is_local(host):
             await self.addresses(host, port)
         elif port in BLOCKED_PORTS:
             raise ExchangeError(f"port {port} is not one that HTTP is asked for at", "EACCES")
@@ -133,7 +107,7 @@ class Network:
             return await self._over_https(host, self._ask_over_https)
         if self._config.dns_server:
             return await self._of_servers(host)
-        return await self._names.resolve(host, self._version)
+        return await self._names.resolve(self._owner, host, self._version)
 
     async def _over_https(self, host: str, send: AskOverHttps) -> list[str]:
         # RFC 8484, 4.1: a number of 0 lets answers be cached.

@@ -18,10 +18,11 @@ from runner.http_tasks.errors import ExchangeError, OversizeError
 from runner.http_tasks.identity import Identity, read_ca, read_identity
 from runner.http_tasks.ids import queue_id
 from runner.http_tasks.model import Answered, HttpConfig
-from runner.http_tasks.network import Network, SystemNames
+from runner.http_tasks.network import Network
 from runner.http_tasks.outgoing import Outgoing
 from runner.http_tasks.sealing import KeyAwayError
 from runner.http_tasks.session import Session, profile_of
+from runner.http_tasks.system_names import SystemNames
 from runner.http_tasks.verdict import (
     OVERSIZE,
     TIMEOUT,
@@ -142,7 +143,7 @@ class HttpTasks:
         config = task.config
         policy = self._around.policy(owner)
         ask = self._resolver(owner, config, policy) if config.doh_url is not None else None
-        network = Network(policy, config, self._names, ask)
+        network = Network(owner, policy, config, self._names, ask)
         identity = await self._identity(owner, config)
         return Session(
             owner, config, network, identity, task.request.auth_aws_sigv4, profile_of(config, identity)
@@ -185,7 +186,7 @@ class HttpTasks:
         """Return what asks a task's name server over HTTPS (RFC 8484)."""
         plain = HttpConfig(insecure=config.doh_insecure, ip_version=config.ip_version)
         session = Session(
-            owner, plain, Network(policy, plain, self._names), _NOBODY, None, profile_of(plain, _NOBODY)
+            owner, plain, Network(owner, policy, plain, self._names), _NOBODY, None, profile_of(plain, _NOBODY)
         )  # fmt: skip
         url = config.doh_url or ""
 

@@ -240,6 +240,13 @@ async def test_a_name_leads_where_the_task_says(sender: Sender) -> None:
     assert [one.headers["host"] for one in site.asked] == [f"one.example:{site.port}"] * 2
 
 
+@pytest.mark.parametrize("host", ["localhost", "localhost.", "LocalHost", "one.localhost"])
+async def test_names_of_this_machine_are_found(sender: Sender, host: str) -> None:
+    """However they are written."""
+    async with open_site(Reply()) as site:
+        assert (await sender.send(site.url(host=host))).status == 200
+
+
 async def test_the_version_of_addresses_is_the_tasks(sender: Sender) -> None:
     """IPv4, unless it says 6."""
     async with open_site(Reply(), host="::1") as site:
