@@ -80,6 +80,8 @@ def _text(value: Any) -> str:
     match value:
         case None:
             return ""
+        case dict() if not value:
+            return ""
         case bool():
             return str(value).lower()
         case OpLimit():
