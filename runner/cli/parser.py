@@ -264,7 +264,10 @@ _COMMANDS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]
     "pipeline": ("check or run a pipeline of stages, from a YAML document", _of_module("pipeline")),
     "queues": ("queues of tasks: pause them, limit them", _of_module("queues")),
     "tenants": ("who owns workers, and how many they may have", _of_module("tenants")),
-    "backup": ("backups of the database: make, list, verify and restore them", _of_module("backup")),
+    "backup": (
+        "backups of the database: make, list, verify and restore them",
+        _of_module("backup"),
+    ),
     "migrate": ("bring the database to the schema of this version", _migrate),
     "snapshot": ("build the V8 startup snapshot", _snapshot),
     "types": ("print what worker code sees, as TypeScript", _of_module("definitions")),
