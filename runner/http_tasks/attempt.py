@@ -11,7 +11,8 @@ from runner.errors import OpError
 from runner.http_tasks.cookies import Cookies
 from runner.http_tasks.errors import ExchangeError, OversizeError
 from runner.http_tasks.model import MAX_RESPONSE_BYTES
-from runner.http_tasks.outgoing import first_request, redirected, signed
+from runner.http_tasks.outgoing import first_request, signed
+from runner.http_tasks.redirects import redirected
 from runner.http_tasks.strict import StrictHosts
 
 if TYPE_CHECKING:

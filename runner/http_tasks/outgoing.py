@@ -1,7 +1,4 @@
-"""What is sent, hop by hop: the request that a task describes, and the one that a redirect makes of it.
-
-The same for both transports. Must not know connections.
-"""
+"""What is sent first: the request that a task describes, the same for both transports. Must not know connections, nor redirects."""
 
 from __future__ import annotations
 
@@ -25,8 +22,6 @@ if TYPE_CHECKING:
 
     Headers: TypeAlias = list[tuple[str, str]]
 
-_SEE_OTHER: Final = 303
-_REDIRECTS: Final = frozenset({301, 302, _SEE_OTHER, 307, 308})
 # Framing is the transports', and a body's length and end are never a task's word; nor is which task it is.
 _NOT_TAKEN: Final = frozenset(
     {
@@ -47,10 +42,6 @@ _NOT_TAKEN: Final = frozenset(
         "x-tasks-retry-limit",
     }
 )
-_OF_BODY: Final = frozenset(
-    {"content-encoding", "content-language", "content-location", "content-type"}
-)
-_OF_ORIGIN: Final = frozenset({"authorization", "cookie", "host"})
 _NO_FIELD: Final = re.compile(r"[\0\r\n]")
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -134,78 +125,6 @@ def signed(outgoing: Outgoing, task: HttpTask, seconds: int) -> Headers:
     return [(signature.header, sign(signature.secret, seconds, outgoing.body or b""))]
 
 
-def redirected(outgoing: Outgoing, incoming: Incoming, task: HttpTask) -> bool:
-    """Become the request that a redirect asks for; false when what came is the answer.
-
-    Raises
-    ------
-    ExchangeError
-        The next request is not wanted, or not possible.
-
-    """
-    config = task.config
-    locations = set(incoming.values("location"))
-    if incoming.status not in _REDIRECTS or not config.location or not locations:
-        return False
-    if len(locations) > 1:
-        raise ExchangeError("redirected to several places at once", "EPROTO")
-    outgoing.redirects += 1
-    if outgoing.redirects > config.redirect_attempts:
-        raise ExchangeError(f"more than {config.redirect_attempts} redirects", "ELOOP")
-    before, url = outgoing.url, _located(outgoing.url, locations.pop())
-    scheme = urlsplit(url).scheme
-    if any(only not in {None, scheme} for only in (config.proto, config.proto_redirect)):
-        raise ExchangeError(f"redirected to {scheme}, which the task does not allow", "EACCES")
-    away = origin_of(before) != origin_of(url)
-    if away and config.mode == "same-origin":
-        raise ExchangeError("redirected to another origin, which the task does not allow", "EACCES")
-    outgoing.url = url
-    _change_method(outgoing, incoming.status)
-    _refer(outgoing, before, task, away=away)
-    if away:
-        _leave_home(outgoing, config.location_trusted)
-    return True
-
-
-def _change_method(outgoing: Outgoing, status: int) -> None:
-    if (status in {301, 302} and outgoing.method == "POST") or (
-        status == _SEE_OTHER and outgoing.method != "GET"
-    ):
-        outgoing.method, outgoing.body = "GET", None
-        outgoing.drop(_OF_BODY)
-
-
-def _leave_home(outgoing: Outgoing, trusted: Credentials | None) -> None:
-    """Go to somebody else: with the credentials that are for everybody, or with none."""
-    outgoing.at_home = False
-    outgoing.drop(_OF_ORIGIN)
-    if trusted is not None:
-        outgoing.headers.append(("Authorization", basic_header(trusted)))
-
-
-def _refer(outgoing: Outgoing, before: str, task: HttpTask, *, away: bool) -> None:
-    """Say whence it comes, as far as the task wants that to be known."""
-    config = task.config
-    if config.referer_url != "AUTO":
-        before = config.referer_url
-    outgoing.drop({"referer"})
-    policy = config.referrer_policy or "unsafe-url"
-    downgrade = before.startswith("https:") and outgoing.url.startswith("http:")
-    if (
-        policy == "no-referrer"
-        or (policy == "same-origin" and away)
-        or (downgrade and policy == "no-referrer-when-downgrade")
-        or (downgrade and policy.startswith("strict-origin"))
-    ):
-        return
-    if policy in {"origin", "strict-origin"} or (away and policy.endswith("when-cross-origin")):
-        scheme, host, port = origin_of(before)
-        shown = f"[{host}]" if ":" in host else host
-        suffix = "" if port == DEFAULT_PORTS.get(scheme) else f":{port}"
-        before = f"{scheme}://{shown}{suffix}/"
-    outgoing.headers.append(("Referer", before))
-
-
 def origin_of(url: str) -> tuple[str, str, int]:
     """Return scheme, host and port."""
     parts = urlsplit(url)
@@ -241,10 +160,10 @@ def _without_user(url: str) -> tuple[str, Credentials | None]:
     if parts.username is not None:
         user = Credentials(username=unquote(parts.username), password=unquote(parts.password or ""))
         url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-    return _located(url, ""), user
+    return located(url, ""), user
 
 
-def _located(base: str, location: str) -> str:
+def located(base: str, location: str) -> str:
     try:
         return locate(base, location)
     except ValueError as error:
