@@ -107,14 +107,14 @@ class QueueRoutes:
         certificates = await self._certificates(owner.id, call.body)
         task = read_registration(call.body, _now_ms(), certificates)
         row, config = self._ids.make(), task.config
-        now = config.execute_immediately
         registered = await self._table.register(
             NewRow(
                 owner.id,
                 row,
                 self._sealing.seal(task, owner.id, row),
-                0 if now else config.execution_delay,
-                None if now else config.execute_at,
+                # A date is a promise that nothing else takes back.
+                0 if config.execute_immediately else config.execution_delay,
+                config.execute_at,
             )
         )
         if registered is None:

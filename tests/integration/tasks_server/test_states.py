@@ -211,6 +211,10 @@ async def test_execute_immediately_waits_for_no_delay(alice: OwnerClient) -> Non
     config = {"executionDelay": DAY_MS, "executeImmediately": True}
     task = await alice.get(await alice.register({**TASK, "config": config}))
     assert task["estimateExecutionAt"] == task["createdAt"]
+    at = 4_102_444_800_000
+    config = {"executeAt": at, "executeImmediately": True}
+    task = await alice.get(await alice.register({**TASK, "config": config}))
+    assert task["estimateExecutionAt"] == at
 
 
 async def test_a_task_that_waits_is_changed(alice: OwnerClient) -> None:
