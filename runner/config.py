@@ -153,7 +153,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tasks_tls_cert: Path | None = None
     tasks_tls_key: Path | None = None
     tasks_tls_ca: Path | None = None
-    http_tasks_concurrency: int = 100
+    http_tasks_concurrency: int = 200
     """HTTP tasks that are sent at once; 0: this runner sends none."""
     http_tasks_networks: dict[UUID, tuple[str, ...]] = {}
     """Networks that an owner's HTTP tasks may reach although they are not public."""

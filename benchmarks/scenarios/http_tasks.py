@@ -86,7 +86,8 @@ class _Queue:
     async def executing(
         self, execute: Execute, kind: Literal["http", "script"]
     ) -> AsyncIterator[None]:
-        options = ExecutorOptions(kinds=(kind,), concurrency=Settings().http_tasks_concurrency)
+        places = Settings().http_tasks_concurrency
+        options = ExecutorOptions(kinds=(kind,), concurrency=places, fair=True)
         executor = Executor(self.engine, self.wakes, execute, options)
         executor.start()
         try:

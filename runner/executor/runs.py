@@ -107,6 +107,8 @@ def _http_options(settings: Settings) -> ExecutorOptions:
     return ExecutorOptions(
         kinds=("http",),
         concurrency=settings.http_tasks_concurrency,
+        # A server that does not answer keeps a place for as long as its task says.
+        fair=True,
         timeout_ms=_NEVER_MS,
         lease_s=settings.job_lease_ms / 1000,
         poll_s=settings.job_poll_ms / 1000,

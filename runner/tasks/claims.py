@@ -72,6 +72,8 @@ class Claimer:
         self._kind = 0
         self._after: dict[str, tuple[str, UUID]] = dict.fromkeys(wanted.kinds, ("", _ZERO))
         self._groups: dict[tuple[str, str], tuple[str, UUID, str]] = {}
+        self.full: list[UUID] = []
+        """Tenants that get nothing now, unless by ``claim_ruled``."""
 
     async def claim(
         self, most: int, now: datetime | None, riders: Sequence[Rider] = ()
@@ -179,6 +181,7 @@ class Claimer:
             ids=[rider.task.id for rider in riders],
             leases=[rider.task.lease_id for rider in riders],
             results=[rider.result for rider in riders],
+            full=self.full,
             now=now,
             **values,
         )

@@ -26,6 +26,7 @@ import logging
 import os
 import secrets
 import socket
+from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -80,6 +81,8 @@ class ExecutorOptions(msgspec.Struct, frozen=True, kw_only=True):
     poll_s: float = 1.0
     batch: int = 100
     """Claimed at once."""
+    fair: bool = False
+    """No tenant takes more than half of the places that others leave: whoever comes next finds some, however long tasks take."""
     name: str = ""
     """Empty: made of host, process and chance."""
 
@@ -179,7 +182,7 @@ class Executor(Duty):
         if free <= 0:
             self.writer.left_behind(self.writer.take_riders())
             return self.options.poll_s
-        asked = min(free, self.options.batch)
+        asked = min(self._share(free) if self.options.fair else free, self.options.batch)
         claimed = 0
         began = asyncio.get_running_loop().time()
         by_rules = self._ruled and self._ruled_due and not self._typed
@@ -229,6 +232,13 @@ class Executor(Duty):
         """Outcomes that wait do not stand in the way, unless there are many."""
         places = self.options.concurrency - len(self.hand.running)
         return places - max(0, self.writer.waiting - self.options.concurrency)
+
+    def _share(self, free: int) -> int:
+        """Return how many to claim so that no tenant will have more than is free then; those that have are passed over."""
+        counts = Counter(lease.task.tenant for lease in self.hand.running.values())
+        self._claimer.full = [tenant for tenant, count in counts.items() if count >= free]
+        most = max((count for count in counts.values() if count < free), default=0)
+        return max((free - most) // 2, 1)
 
     def _idle_s(self) -> float:
         pause_s = spread(self.options.poll_s)

@@ -2,8 +2,8 @@
 
 -- name: claim
 -- Walks through the queues and tenants that have pending tasks, one after another from where the last claim ended, and takes as
--- much from each that has something due. Passes over queues and tenants with rules, which are claim_ruled's. On the way it completes
--- what the executor has done: few outcomes cost nothing of their own.
+-- much from each that has something due. Passes over queues and tenants with rules, which are claim_ruled's, and over tenants that have
+-- taken their part of the executor's places. On the way it completes what the executor has done: few outcomes cost nothing of their own.
 WITH RECURSIVE flow (step, queue, tenant, wanted, wrapped) AS (
     SELECT 1, first.queue, first.tenant,
         (%(queues)s::text[] IS NULL OR first.queue = ANY (%(queues)s::text[])) AND NOT EXISTS (
@@ -60,7 +60,7 @@ WITH RECURSIVE flow (step, queue, tenant, wanted, wrapped) AS (
 ), turn AS MATERIALIZED (
     SELECT flow.step, flow.queue, flow.tenant, rules.max_attempts, rules.retry, rules.timeout_ms
     FROM flow LEFT JOIN task_queues AS rules ON rules.queue = flow.queue
-    WHERE flow.wanted
+    WHERE flow.wanted AND flow.tenant <> ALL (%(full)s::uuid[])
       AND NOT EXISTS (
           SELECT FROM task_tenants AS limits
           WHERE limits.tenant = flow.tenant AND (limits.paused OR limits.max_running IS NOT NULL)
@@ -135,6 +135,7 @@ WITH turn AS MATERIALIZED (
         WITH ORDINALITY AS known (queue, tenant, priority, since, step)
     LEFT JOIN task_queues AS rules ON rules.queue = known.queue
     WHERE rules.paused IS NOT TRUE AND rules.max_running IS NULL AND rules.rate_limit IS NULL
+      AND known.tenant <> ALL (%(full)s::uuid[])
       AND NOT EXISTS (
           SELECT FROM task_tenants AS limits
           WHERE limits.tenant = known.tenant AND (limits.paused OR limits.max_running IS NOT NULL)

@@ -17,7 +17,7 @@ from runner.tasks.rules import QueueRules
 from runner.tasks.task import Completed, Failed, Outcome, Released
 from runner.tasks.wakes import TaskWakes
 from tests.integration.store.line import open_line
-from tests.integration.tasks.conftest import new_task
+from tests.integration.tasks.conftest import ALICE, BOB, CAROL, new_task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -321,6 +321,26 @@ async def test_limits_hold_for_executors_and_let_go_in_time(
             assert (await queue.engine.stats(queue="one")).running == 1
             stage.end(task, Completed())
         await ended(queue, *free, *held)
+
+
+async def test_a_fair_executor_has_places_for_whoever_comes_next(
+    queue: Queue, wakes: TaskWakes, stage: Stage
+) -> None:
+    """A flood of one tenant takes half of the places, one of the next half of the others."""
+    await queue.engine.enqueue_many([new_task("x", tenant=ALICE) for _ in range(20)])
+    async with running(queue, wakes, stage, concurrency=8, fair=True) as executor:
+        first = [await stage.next() for _ in range(4)]
+        await queue.engine.enqueue_many([new_task("x", tenant=BOB) for _ in range(20)])
+        first += [await stage.next() for _ in range(2)]
+        await queue.engine.enqueue_many([new_task("x", tenant=CAROL)])
+        first.append(await stage.next())
+        assert [task.tenant for task, _ in first] == [ALICE] * 4 + [BOB] * 2 + [CAROL]
+        for task, _ in first[:4]:
+            stage.end(task, Completed())
+        # Who has fewer than are free gets some of those.
+        following = [(await stage.next())[0].tenant for _ in range(2)]
+        assert {ALICE, BOB} >= set(following)
+        assert len(executor.hand.running) < 8
 
 
 async def test_an_executor_of_types_leaves_others_alone(
