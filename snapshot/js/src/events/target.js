@@ -180,13 +180,22 @@ function invoke(listeners, event, slots, capture) {
   }
 }
 
+/** What a listener that is no function has for events. */
+function handlerIn(callback, event) {
+  const { handleEvent } = callback;
+  if (typeof handleEvent !== 'function') {
+    throw new TypeError('EventTarget: the listener has no method handleEvent');
+  }
+  apply(handleEvent, callback, [event]);
+}
+
 function call(listeners, listener, event, slots) {
   if (listener.once) unlink(listeners, listener);
   slots.passive = listener.passive;
   try {
     const { callback } = listener;
     if (typeof callback === 'function') apply(callback, slots.target, [event]);
-    else callback.handleEvent(event);
+    else handlerIn(callback, event);
   } catch (error) {
     use('uncaught').report(error);
   }

@@ -80,7 +80,7 @@ test(() => {
   assert_array_equals(order, ['b', 'a', 'a']);
 }, 'the first reason stays, whatever listeners do');
 
-promise_test(async () => {
+promise_test(async t => {
   // As a server does that gives each of its many requests a signal beside its own: in an isolate of 512 MB.
   const controller = new AbortController();
   const { signal } = controller;
@@ -94,7 +94,7 @@ promise_test(async () => {
       const listener = () => assert_unreached();
       both.addEventListener('abort', listener);
       both.removeEventListener('abort', listener);
-      await promise_rejects_exactly(null, 1, scheduler.wait(0, { signal: AbortSignal.any([both, AbortSignal.abort(1)]) }));
+      await promise_rejects_exactly(t, 1, scheduler.wait(0, { signal: AbortSignal.any([both, AbortSignal.abort(1)]) }));
       if (i === 100) live.push(both);
     }
     // What was looked at weakly is kept until the end of a turn.

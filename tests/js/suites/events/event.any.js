@@ -1,5 +1,7 @@
 // https://dom.spec.whatwg.org/#events
 
+setup({ allow_uncaught_exception: true });
+
 test(() => {
   assert_throws_js(TypeError, () => new Event());
   assert_throws_js(TypeError, () => Event('x'));
