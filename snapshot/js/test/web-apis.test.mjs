@@ -441,18 +441,5 @@ check(
   const enumerable = Object.keys(Response.prototype).sort().slice(0, 3);
   return [wrong, mine.x(), await mine.text(), mine instanceof Response, fetch, URL, typeof Blob, 'Blob' in globalThis, self === globalThis,
     enumerable, Object.getOwnPropertyDescriptor(globalThis, 'Blob').enumerable, navigator.userAgent.startsWith('Isolane/')]`,
-  [
-    [],
-    1,
-    'm',
-    true,
-    5,
-    6,
-    'function',
-    true,
-    true,
-    ['arrayBuffer', 'blob', 'body'],
-    false,
-    true,
-  ],
+  [[], 1, 'm', true, 5, 6, 'function', true, true, ['arrayBuffer', 'blob', 'body'], false, true],
 );
