@@ -6,11 +6,12 @@ import re
 import secrets
 from base64 import b64encode
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import msgspec
 
 from runner.http_tasks.errors import ExchangeError
+from runner.http_tasks.model import Credentials
 from runner.http_tasks.signature import sign
 from runner.ops.locations import DEFAULT_PORTS, locate
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import TypeAlias
 
-    from runner.http_tasks.model import Credentials, HttpRequest, HttpTask
+    from runner.http_tasks.model import HttpRequest, HttpTask
 
     Headers: TypeAlias = list[tuple[str, str]]
 
@@ -151,10 +152,6 @@ def _with_query(request: HttpRequest) -> str:
 
 def _without_user(url: str) -> tuple[str, Credentials | None]:
     """Return a URL that can be fetched, and the credentials that stood in it."""
-    from urllib.parse import unquote
-
-    from runner.http_tasks.model import Credentials
-
     parts = urlsplit(url)
     user = None
     if parts.username is not None:
