@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import yaml
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _MOST_VALUES: Final = 1_000_000
 _MOST_LEVELS: Final = 200
+_TOO_MUCH: Final = "the document is too deep, or has too many values"
 _MARK: Final = re.compile(r"^---(?=[ \t\r\n])", re.MULTILINE)
 _INT: Final = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _MOST_DIGITS: Final = 1000
@@ -122,12 +124,27 @@ def read_documents(text: str) -> Iterator[Any]:
 
     """
     try:
+        _check_levels(text)
         for value in yaml.load_all(text, Loader=_Loader):
             if value is not None:
                 yield _Json().of(value)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         words = " ".join(str(error).split())
         raise BrokenDocumentError(words.replace(' in "<unicode string>"', "")) from error
+
+
+def _check_levels(text: str) -> None:
+    """Refuse what is too deep before it is composed, which uses up the stack of the process without an exception."""
+    levels = 0
+    # What else is wrong is found again.
+    with suppress(yaml.YAMLError):
+        for event in yaml.parse(text, Loader=_Loader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                levels += 1
+                if levels > _MOST_LEVELS:
+                    raise BrokenDocumentError(_TOO_MUCH)
+            elif isinstance(event, yaml.CollectionEndEvent):
+                levels -= 1
 
 
 def write_document(value: Any, indent: int) -> str:
@@ -154,7 +171,7 @@ class _Json:
     def of(self, value: Any, level: int = 0) -> Any:
         self._left -= 1
         if self._left < 0 or level > _MOST_LEVELS:
-            raise BrokenDocumentError("the document is too deep, or has too many values")
+            raise BrokenDocumentError(_TOO_MUCH)
         match value:
             case dict():
                 return {_key(key): self.of(inner, level + 1) for key, inner in value.items()}

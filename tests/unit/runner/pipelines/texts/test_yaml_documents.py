@@ -129,3 +129,19 @@ def test_hostile_documents_are_refused(text: str, why: str) -> None:
 def test_other_readers_of_yaml_read_the_same() -> None:
     value = {"answer": "no", "day": "2001-01-01", "list": ["1", 2], "text": "a\nb\n"}
     assert yaml.safe_load(write_document(value, 2)) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 1_000_000, "- " * 1_000_000, "? " * 500_000, '{"a":' * 500_000]
+)
+def test_a_text_of_many_levels_is_refused_and_ends_no_process(text: str) -> None:
+    """The parser's own recursion would use up the stack, which no exception is thrown for."""
+    with pytest.raises(BrokenDocumentError, match="too deep"):
+        list(read_documents(text))
+
+
+def test_what_is_before_a_broken_document_is_read() -> None:
+    read = read_documents("--- 1\n--- [\n")
+    assert next(read) == 1
+    with pytest.raises(BrokenDocumentError):
+        next(read)
