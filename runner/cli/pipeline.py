@@ -64,8 +64,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
             help="connect elsewhere than the document says, for staging or a container; may be repeated",
         )
     command.epilog = (
-        "Exit codes: 0 done, 1 the document is wrong, 2 the stages did not end in time, 21 a stage did not start, 42 a"
-        " stage failed."
+        "Exit codes: 0 done, 1 the document is wrong, 2 the stages did not end in time, 3 there is no such file, 21"
+        " a stage did not start, 42 a stage failed."
     )
 
 

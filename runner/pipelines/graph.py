@@ -13,7 +13,7 @@ from runner.pipelines.modules import guess
 from runner.pipelines.stage import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from runner.pipelines.document import Named, StageSpec
 
@@ -71,14 +71,23 @@ class Graph:
 
     def after(self, names: set[str]) -> set[str]:
         """Return these stages and all that their events come to."""
-        found: set[str] = set()
-        waiting = list(names)
-        while waiting:
-            name = waiting.pop()
-            if name not in found:
-                found.add(name)
-                waiting += self.nodes[name].takers
-        return found
+        return _reached(names, lambda name: self.nodes[name].takers)
+
+    def told_by(self, name: str) -> list[str]:
+        """Return the stages that a stage's errors come to: none that would make it have further ones, for ever."""
+        return [
+            other
+            for other in self._told_by(name)
+            if name
+            not in _reached({other}, lambda one: [*self.nodes[one].takers, *self._told_by(one)])
+        ]
+
+    def _told_by(self, name: str) -> list[str]:
+        return [
+            other
+            for other, node in self.nodes.items()
+            if node.errors_of is not None and name in node.errors_of
+        ]
 
     def on_the_side(self) -> set[str]:
         """Return the stages that are told of errors or counts, and all after them."""
@@ -105,6 +114,17 @@ class Graph:
             else:
                 ends_well = node.spec.type.kind is Kind.OUTPUT or node.spec.out_channels == []
                 yield Path(mark, way, "OUTPUT" if ends_well else "DEADEND")
+
+
+def _reached(names: set[str], onward: Callable[[str], list[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += onward(name)
+    return found
 
 
 def start_mark(node: GraphNode) -> str:

@@ -87,11 +87,7 @@ class Pipeline:
             stage = self.running[name]
             taking = [self.running[taker].inbox for taker in node.takers]
             stage.takers = [channel for channel in taking if channel is not None]
-            told = [
-                self.running[other].inbox
-                for other, its in nodes.items()
-                if its.errors_of is not None and name in its.errors_of and other != name
-            ]
+            told = [self.running[other].inbox for other in self._graph.told_by(name)]
             stage.error_channels = [channel for channel in told if channel is not None]
 
     async def run(self, timeout_s: float) -> None:

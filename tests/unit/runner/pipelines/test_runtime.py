@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from runner.pipelines.document import StageSpec
-    from runner.pipelines.stage import Emit, Event
+    from runner.pipelines.stage import Emit, Event, StageContext
 
 END_S = 30.0
 
@@ -423,3 +423,34 @@ async def test_errors_of_who_tells_errors_are_logged_and_go_round_no_circle(
         spec("errors", Broken, config=config, out_channels=[]),
     ).run(END_S)
     assert caplog.messages == ["stage 'errors': Error: broken"]
+
+
+async def test_errors_of_stages_behind_those_that_are_told_of_errors_are_logged_and_go_round_no_circle(
+    pipeline: Callable[..., Pipeline], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Each would make the next one, for ever: also over two channels."""
+
+    class Failing(Through):
+        def __init__(self, context: StageContext, config: StageConfig) -> None:
+            super().__init__(context, config)
+            self._count = 0
+
+        async def on_event(self, event: Event, emit: Emit) -> None:
+            self._count += 1
+            if self._count > 1:
+                self.context.stopping.set()
+            raise EventError("no")
+
+    made = pipeline(
+        spec("in", waiting()),
+        spec("work", Failing, "in", err_channel="a"),
+        spec("raw", Failing, in_channels=["a"], err_channel="b"),
+        spec("next", Failing, in_channels=["b"], err_channel="a"),
+        spec("out", collecting([]), "work", "raw", "next"),
+    )
+    running = asyncio.create_task(made.run(END_S))
+    while not caplog.messages:
+        await asyncio.sleep(0)
+    made.stopping.set()
+    await running
+    assert caplog.messages == ["stage 'raw': Error: no"]
