@@ -21,6 +21,7 @@ from runner.ops.addresses import AddressPolicy
 from runner.ops.connections import GuardedBackend
 from runner.ops.decoding import ACCEPTED, decoder_for, encoding_of
 from runner.ops.failures import why_not
+from runner.pipelines.stages.http_message import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -207,17 +208,18 @@ def parse_url(text: str) -> httpx.URL:
         It is none.
 
     """
+    shown = repr(shown_url(text))
     try:
         url = httpx.URL(text)
     except (httpx.InvalidURL, ValueError, TypeError) as error:
-        raise NoAnswerError(f"{text[:200]!r} is no URL: {error}", may_pass=False) from None
+        # What is quoted behind a colon may be of a password.
+        why = str(error).partition(": ")[0]
+        raise NoAnswerError(f"{shown} is no URL: {why}", may_pass=False) from None
     host = url.raw_host.decode("ascii")
     if not _HOST.fullmatch(host) or not 0 < (url.port or 80) < 1 << 16:
-        raise NoAnswerError(
-            f"{text[:200]!r} is no URL: its host or port can not be", may_pass=False
-        )
+        raise NoAnswerError(f"{shown} is no URL: its host or port can not be", may_pass=False)
     if url.scheme not in {"http", "https"}:
-        raise NoAnswerError(f"{text[:200]!r} is no URL of http or https", may_pass=False)
+        raise NoAnswerError(f"{shown} is no URL of http or https", may_pass=False)
     return url
 
 
@@ -229,7 +231,9 @@ def _joined(url: httpx.URL, location: str) -> httpx.URL:
     try:
         return parse_url(str(url.join(location)))
     except httpx.InvalidURL:
-        raise NoAnswerError(f"a redirect leads to {location[:200]!r}", may_pass=False) from None
+        raise NoAnswerError(
+            f"a redirect leads to {shown_url(location)!r}", may_pass=False
+        ) from None
 
 
 def _redirected(request: Request, status: int, *, away: bool) -> Request:

@@ -88,7 +88,7 @@ def retry_after_s(value: str | None, now: datetime) -> float:
 
 def shown_url(url: str) -> str:
     """Return a URL for messages: without a password, and what may be a key in its query."""
-    plain = re.sub(r"//[^/@]*@", "//", url.partition("?")[0].partition("#")[0])
+    plain = re.sub(r"//[^/]*@", "//", url.partition("?")[0].partition("#")[0])
     return plain[:200]
 
 

@@ -6,6 +6,7 @@ Must not know events, nor what becomes of a statement whose connection is lost.
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -49,21 +50,24 @@ def read_place(url: str, context: StageContext) -> dict[str, Any]:
         It is none. The text does not show it: it may have a password.
 
     """
-    parts = urlsplit(url)
-    if parts.scheme not in {"postgres", "postgresql"}:
+    if not url.startswith(("postgres://", "postgresql://")):
         raise StageStartError("config.connection must be a URL: postgres://HOST/DATABASE")
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if (ssl := options.pop("ssl", None)) is not None:
-        options.setdefault("sslmode", _SSL.get(ssl, "require"))
     try:
+        parts = urlsplit(url)
+        options = dict(parse_qsl(parts.query, keep_blank_values=True))
+        if (ssl := options.pop("ssl", None)) is not None:
+            options.setdefault("sslmode", _SSL.get(ssl, "require"))
         place: dict[str, Any] = conninfo_to_dict(
             urlunsplit(parts._replace(query=urlencode(options)))
         )
-    except psycopg.ProgrammingError as error:
-        raise StageStartError(
-            f"config.connection is no URL of a database: {error}".strip()
-        ) from None
-    host, port = str(place.get("host") or "localhost"), str(place.get("port") or _PORT)
+        host, port = str(place.get("host") or "localhost"), str(place.get("port") or _PORT)
+        if not re.fullmatch(r"[0-9]+(,[0-9]*)*", port):
+            # A password with a slash ends the host.
+            raise ValueError("its port is no number")
+    except (ValueError, psycopg.ProgrammingError) as error:
+        # What libpq quotes, behind a colon, may be of the password.
+        why = str(error).partition(": ")[0]
+        raise StageStartError(f"config.connection is no URL of a database: {why}") from None
     if port.isdigit():
         place["host"], place["port"] = context.place(host, int(port))
     return place

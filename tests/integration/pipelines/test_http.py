@@ -360,6 +360,7 @@ async def test_a_server_of_ones_own_authority_is_believed(tmp_path: Path) -> Non
         ({"url": "http://"}, "is no URL"),
         ({"url": "http://exa mple/"}, "is no URL"),
         ({"url": "http://example.com:99999/"}, "is no URL"),
+        ({"url": "http://u:pass@word@example.com:99999/?key=word"}, "http://example.com:99999/"),
         ({"url": None}, "url must be a text, this is null"),
         ({"method": "CONNECT"}, "method: 'CONNECT' is not allowed"),
         ({"method": "GET / HTTP/1.1\r\nX:"}, "is not allowed"),
@@ -382,6 +383,7 @@ async def test_what_would_be_another_request_is_refused(
     assert len(server.asked) == 1
     assert len(bench.errors) == 1
     assert why in bench.errors[0]
+    assert "word" not in bench.errors[0]
 
 
 async def test_basic_authorization_may_stand_in_the_url(server: HttpServer) -> None:

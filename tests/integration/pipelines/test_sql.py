@@ -231,6 +231,9 @@ async def test_statements_run_side_by_side_if_they_may(
         ("!!js/function '() => 3'", "stage 'ask' does not start: config.connection must be, or return, a URL"),
         ("!!js/function '() => { throw new Error(1) }'", "stage 'ask' does not start: config.connection: Error: 1"),
         ("postgres://h/x?what=1", "stage 'ask' does not start: config.connection is no URL of a database: "),
+        ("postgres://u:%zzsecret@h/x", "stage 'ask' does not start: config.connection is no URL of a database: "),
+        ("postgres://u:secret@[::1/x", "stage 'ask' does not start: config.connection is no URL of a database: "),
+        ("postgres://u:my/secret@h/x", "stage 'ask' does not start: config.connection is no URL of a database: "),
     ],
 )  # fmt: skip
 async def test_a_connection_that_can_not_be_made_stops_the_start(
