@@ -41,11 +41,13 @@ class BackupFolder:
             raise self._failed(error) from error
 
     def _sizes(self) -> dict[str, int]:
-        return {
-            path.name: path.stat().st_size
-            for path in self._path.iterdir()
-            if path.is_file() and not path.name.startswith(".")
-        }
+        found = {}
+        for path in self._path.iterdir():
+            # Another runner may delete it just now.
+            with suppress(FileNotFoundError):
+                if path.is_file() and not path.name.startswith("."):
+                    found[path.name] = path.stat().st_size
+        return found
 
     async def put(self, name: str, blocks: AsyncIterator[bytes]) -> None:
         """Write, flush to the disk, and only then give it its name."""

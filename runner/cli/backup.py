@@ -203,5 +203,5 @@ async def _found(path: Path | None, name: str) -> AsyncIterator[tuple[Place, Kep
         if path is None:
             yield place, await find(place, name)
         else:
-            sizes = await place.sizes()
-            yield place, Kept(path.name, sizes[path.name], datetime.now(UTC))
+            size = (await asyncio.to_thread(path.stat)).st_size
+            yield place, Kept(path.name, size, datetime.now(UTC))

@@ -59,7 +59,7 @@ def test_backups_are_made_listed_verified_and_restored(cli: Cli, source: str, ta
     head, first, second = listed.stdout.splitlines()
     assert head.split() == ["NAME", "AGE", "SIZE", "ROWS", "SCHEMA"]
     assert name[0] in second
-    assert re.search(r"[0-9]+ s +[0-9.]+ kB +3[0-9]{3} +0016_", first)
+    assert re.search(r"[0-9]+ s +[0-9.]+ kB +3[0-9]{3} +[0-9]{4}_", first)
     rows = json.loads(cli("backup", "ls", "--json").stdout)
     assert [row["tables"]["tasks"] for row in rows] == [3003, 3003]
 
@@ -98,6 +98,9 @@ def test_what_was_damaged_cut_off_or_is_none_is_refused(cli: Cli, source: str, t
         assert "Traceback" not in done.stderr
     assert nothing_in(target)
     assert cli("backup", "verify", str(bad)).returncode == 1
+    hidden = good.with_name(".hidden")
+    hidden.write_bytes(b"none")
+    assert "it is no backup of Isolane" in cli("backup", "verify", str(hidden)).stderr
     listed = cli("backup", "ls")
     assert (listed.returncode, len(listed.stdout.splitlines())) == (0, 3)
     assert "damaged: " in listed.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -18,7 +19,6 @@ from tests.integration.backup.keeping import query
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-    from pathlib import Path
 
     from runner.backup.place import Place
 
@@ -137,3 +137,22 @@ async def test_an_address_where_nobody_listens_is_said(bucket: PlaceSettings) ->
             BackupPlaceError, match=f"s3://{bucket.bucket}: .* refused the connection"
         ):
             await place.sizes()
+
+
+async def test_what_vanishes_while_a_folder_is_listed_hides_none_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another runner deletes old ones."""
+    for name in NAMES:
+        (tmp_path / name).write_bytes(b"abc")
+    is_file = Path.is_file
+
+    def vanishing(path: Path) -> bool:
+        found = is_file(path)
+        if path.name == NAMES[0]:
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "is_file", vanishing)
+    async with open_place(PlaceSettings(folder=str(tmp_path))) as place:
+        assert sorted(one.name for one in await kept(place)) == NAMES[1:]
