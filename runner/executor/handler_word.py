@@ -47,6 +47,7 @@ class HandlerWord:
         """Why what it says can not be used: the attempt is ended, and failed for good."""
         self.execution: Execution | None = None
         self._started = 0.0
+        self._over = False
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -72,6 +73,9 @@ class HandlerWord:
             self._timer.cancel()
 
     def _hear(self, text: msgspec.Raw) -> None:
+        if self._over:
+            # It began too late, behind another one's turn: what ended it is what counted until then.
+            return
         try:
             self.said = read_handler_settings(text)
         except ValueError as error:
@@ -90,5 +94,6 @@ class HandlerWord:
 
     def _end(self, kind: OutcomeKind) -> None:
         assert self.execution is not None
+        self._over = True
         # A turn goes on until its CPU time is over; for that alone no host is to be ended, with all the others on it.
         self.execution.terminate(kind, _GRACE_S + 2 * self.cpu_ms / 1000)
