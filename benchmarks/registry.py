@@ -31,6 +31,11 @@ SCENARIOS: Final = {
 """What each one measures."""
 
 
+def module_of(name: str) -> str:
+    """Return the name of a scenario's module."""
+    return f"benchmarks.scenarios.{name.replace('-', '_')}"
+
+
 def find_scenario(name: str) -> Callable[[Plan], Awaitable[Findings]]:
     """Return a scenario's function.
 
@@ -42,6 +47,6 @@ def find_scenario(name: str) -> Callable[[Plan], Awaitable[Findings]]:
     """
     if name not in SCENARIOS:
         raise KeyError(name)
-    module = import_module(f"benchmarks.scenarios.{name.replace('-', '_')}")
+    module = import_module(module_of(name))
     scenario: Callable[[Plan], Awaitable[Findings]] = module.run
     return scenario

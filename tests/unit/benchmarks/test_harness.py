@@ -14,7 +14,7 @@ from benchmarks import main as bench
 from benchmarks.errors import WrongAnswerError
 from benchmarks.harness import Plan, Progress, alternate
 from benchmarks.processes import cpu_ns, rss_bytes, tree_of
-from benchmarks.registry import SCENARIOS, find_scenario
+from benchmarks.registry import SCENARIOS, find_scenario, module_of
 from benchmarks.report import RATE, Figures
 from runner.cli.exits import UsageError
 from runner.cli.parser import run_command
@@ -66,7 +66,7 @@ def test_progress_is_for_terminals() -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_scenario_can_be_found(name: str) -> None:
     """What is listed has a module; it is looked for without importing it: listing stays cheap."""
-    assert find_spec(f"benchmarks.scenarios.{name}") is not None
+    assert find_spec(module_of(name)) is not None
 
 
 def test_there_are_no_other_scenarios() -> None:
