@@ -159,5 +159,12 @@ def _unmasked(stored: Any, value: Any, shown: Any) -> Any:
             name: _unmasked(stored.get(name), one, shown.get(name)) for name, one in value.items()
         }
     if type(value) is list and type(stored) is list and type(shown) is list:
-        return [stored[shown.index(one)] if one in shown else one for one in value]
+        return [_entry(stored, value, shown, place) for place in range(len(value))]
     return stored if value == shown else value
+
+
+def _entry(stored: list[Any], value: list[Any], shown: list[Any], place: int) -> Any:
+    """Of entries that are shown alike the first is the first, and the last whatever is more."""
+    one = value[place]
+    alike = [kept for kept, seen in zip(stored, shown, strict=True) if seen == one]
+    return alike[min(value[:place].count(one), len(alike) - 1)] if alike else one

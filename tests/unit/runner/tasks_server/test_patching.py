@@ -160,6 +160,16 @@ def test_a_secret_that_is_sent_as_it_is_shown_stays() -> None:
     assert made.config.signature.secret == "geheim" * 5
 
 
+def test_secrets_of_one_name_stay_apart() -> None:
+    """They are shown alike; the first is the first."""
+    fields = [{"name": "token", "value": f"geheim {number}"} for number in range(2)]
+    task = register(asked("httpRequest", "data", fields, method="POST"))
+    shown = view_config(task)["httpRequest"]["data"]
+    new = {"name": "a", "value": "b"}
+    made = patch(task, {"httpRequest": {"data": [new, *shown, shown[0]]}}).task.request.data
+    assert msgspec.to_builtins(made) == [new, *fields, fields[1]]
+
+
 def test_a_new_delay_counts_from_now_and_a_new_date_is_one() -> None:
     assert patch(full(), {"config": {"executionDelay": 5}}).executes_ms == NOW_MS + 5
     moved = patch(full(), {"config": {"executeAt": NOW_MS + 9}})
