@@ -9,12 +9,12 @@ import socket
 import sys
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from pools.protocol import Mode
-from runner.cli.logs import LEVELS, wants_json
+from runner.cli.logs import configure_logging
 from runner.cli.pipeline import PipelineExit
 from runner.errors import HostStartError
 from runner.journal import Silence
@@ -45,42 +45,6 @@ class ConsoleLog(Silence):
         _log.log(number, "%s", text, extra={"stage": deployment.name})
 
 
-class PipelineFormatter(logging.Formatter):
-    """A line for each record, with the stage and the event that it is about: JSON, or text for people."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        super().__init__()
-        self._as_json = as_json
-
-    def format(self, record: logging.LogRecord) -> str:
-        stage: str = getattr(record, "stage", "")
-        event: dict[str, Any] | None = getattr(record, "event", None)
-        message = record.getMessage()
-        exception = self.formatException(record.exc_info) if record.exc_info else ""
-        if not self._as_json:
-            shown = msgspec.json.encode(event).decode() if event else ""
-            text = " ".join(part for part in (record.levelname, stage, message, shown) if part)
-            return f"{text}\n{exception}" if exception else text
-        line: dict[str, Any] = {
-            "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": message,
-        }
-        line |= {"stage": stage} if stage else {}
-        line |= {"event": event} if event is not None else {}
-        line |= {"exception": exception} if exception else {}
-        return msgspec.json.encode(line).decode()
-
-
-def _configure_logging(settings: Settings) -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(PipelineFormatter(as_json=wants_json(settings, sys.stderr)))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(LEVELS[settings.log_level])
-
-
 async def check_functions(settings: Settings, graph: Graph) -> None:
     """Load the functions of all stages, and call none.
 
@@ -90,7 +54,7 @@ async def check_functions(settings: Settings, graph: Graph) -> None:
         One does not compile, or is none.
 
     """
-    _configure_logging(settings)
+    configure_logging(settings)
     async with open_functions(settings, graph, socket.gethostname()):
         pass
 
@@ -99,7 +63,7 @@ async def run_pipeline(
     settings: Settings, graph: Graph, folder: Path, timeout_s: float, mapped: Mapping[str, str]
 ) -> int:
     """Run a pipeline to its end; returns the exit code."""
-    _configure_logging(settings)
+    configure_logging(settings)
     hostname = socket.gethostname()
     try:
         graph.check()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from runner.cli.run_pipeline import PipelineFormatter
+from runner.cli.logs import JsonFormatter, TextFormatter
 from runner.pipelines.stages.log import Log
 from tests.unit.runner.pipelines.stages.stage_bench import Bench
 
@@ -85,15 +85,24 @@ def test_a_level_that_there_is_not_is_refused() -> None:
 async def test_lines_are_json_or_text_for_people(caplog: pytest.LogCaptureFixture) -> None:
     await Bench(Log, {}).feed({"message": "m", "n": 1})
     (record,) = caplog.records
-    line = msgspec.json.decode(PipelineFormatter(as_json=True).format(record))
+    line = msgspec.json.decode(JsonFormatter().format(record))
     assert line["level"] == "info"
     assert (line["stage"], line["message"], line["event"]) == ("stage", "m", {"n": 1})
-    assert PipelineFormatter(as_json=False).format(record) == 'INFO stage m {"n":1}'
+    assert TextFormatter().format(record) == 'INFO stage m {"n":1}'
 
 
 async def test_what_failed_is_in_the_line() -> None:
     record = logging.LogRecord(
         "x", logging.ERROR, "f", 1, "m", (), (ValueError, ValueError("v"), None)
     )
-    assert "ValueError: v" in PipelineFormatter(as_json=False).format(record)
-    assert b"ValueError: v" in PipelineFormatter(as_json=True).format(record).encode()
+    assert "ValueError: v" in TextFormatter().format(record)
+    assert b"ValueError: v" in JsonFormatter().format(record).encode()
+
+
+async def test_an_event_can_not_steer_a_terminal(caplog: pytest.LogCaptureFixture) -> None:
+    await Bench(Log, {}).feed({"message": "a\x1b]0;b\x07\nERROR c", "n": "\x9b31m"})
+    (record,) = caplog.records
+    assert (
+        TextFormatter().format(record)
+        == 'INFO stage a\ufffd]0;b\ufffd\ufffdERROR c {"n":"\ufffd31m"}'
+    )
