@@ -38,17 +38,16 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """The same for people. What events and tasks say can not steer the terminal."""
+    """The same for people. What events and tasks say can not steer the terminal, nor look like a record of its own."""
 
     def format(self, record: logging.LogRecord) -> str:
         (_, stage), (_, event) = _about(record)
         shown = msgspec.json.encode(event).decode() if event else ""
         said = (record.levelname, stage, record.getMessage(), shown)
-        text = harmless(" ".join(part for part in said if part))
-        if not record.exc_info:
-            return text
-        trace = self.formatException(record.exc_info).split("\n")
-        return "\n".join([text, *map(harmless, trace)])
+        text = " ".join(part for part in said if part)
+        if record.exc_info:
+            text += f"\n{self.formatException(record.exc_info)}"
+        return "\n  ".join(map(harmless, text.split("\n")))
 
 
 def _about(record: logging.LogRecord) -> list[tuple[str, Any]]:

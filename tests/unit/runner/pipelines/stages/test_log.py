@@ -104,5 +104,5 @@ async def test_an_event_can_not_steer_a_terminal(caplog: pytest.LogCaptureFixtur
     (record,) = caplog.records
     assert (
         TextFormatter().format(record)
-        == 'INFO stage a\ufffd]0;b\ufffd\ufffdERROR c {"n":"\ufffd31m"}'
+        == 'INFO stage a\ufffd]0;b\ufffd\n  ERROR c {"n":"\ufffd31m"}'
     )
