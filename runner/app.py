@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from runner.nats.fetch import NatsIngress
     from runner.nats.gateway import GatewayServer
     from runner.spawn import HostProcess
+    from runner.store.asset_sweep import AssetSweep
     from runner.store.kv_purge import KvPurge
     from runner.store.pool import Pool
     from runner.store.session import Store
@@ -240,6 +241,15 @@ def make_kv_purge(pool: Pool) -> KvPurge:
     return KvPurge(KvStore(pool))
 
 
+def make_asset_sweep(pool: Pool, settings: Settings) -> AssetSweep:
+    """Return the duty that removes static files nobody refers to, to be started and stopped with the pool."""
+    from runner.store.asset_sweep import AssetSweep
+    from runner.store.assets import AssetStore
+    from runner.store.pool import describe
+
+    return AssetSweep(AssetStore(pool, describe(settings.database_url)))
+
+
 def make_telemetry(settings: Settings) -> Telemetry:
     """Return what counts, and traces if it is set; its observer is for the runner."""
     from runner.telemetry.service import Telemetry
@@ -272,12 +282,15 @@ def make_api(
     from runner.api.databases import DatabaseServer
     from runner.api.v1 import tenant_endpoints
     from runner.publish import Publisher
+    from runner.store.assets import AssetStore
     from runner.store.kv import KvStore
+    from runner.store.pool import describe
     from runner.store.secrets import SecretBox
 
+    assets = AssetStore(pool, describe(settings.database_url))
     server = DatabaseServer(pool, settings.database_url, SecretBox(settings.secrets_keys))
     publisher = Publisher(store, runner.stripper)
-    control.add(tenant_endpoints(store, publisher, KvStore(pool), server, trial))
+    control.add(tenant_endpoints(store, publisher, KvStore(pool), assets, server, trial))
 
 
 @asynccontextmanager

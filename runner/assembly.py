@@ -14,6 +14,7 @@ import msgspec
 from runner.bindings import (
     AssetsBinding,
     DatabaseBinding,
+    DeployedAssets,
     KvBinding,
     ServiceBinding,
     StorageBinding,
@@ -84,6 +85,8 @@ class Assembler:
             raise NotResolvedError(502, f"the worker {row.name} {why}")
         main, files = await self._modules(code)
         env = self._env(row.name, row.tenant, record.values)
+        if row.assets_binding is not None:
+            _add_deployed(env, row, record.values)
         if (local := self.asset_folders.get(str(row.id))) is not None:
             env.bindings[local.binding] = AssetsBinding(folder=local.folder)
         return self._deployment(row, main, files, env)
@@ -225,6 +228,19 @@ class Assembler:
     def _open(self, sealed: bytes | None, clear: str, place: SecretPlace) -> str:
         """Return a secret; tools that know no sealed ones write them in clear text."""
         return clear if sealed is None else self._box.open(sealed, place)
+
+
+def _add_deployed(env: Env, row: WorkerRow, values: Sequence[ValueRow]) -> None:
+    """Add the files of this version, whatever manifests of other versions said; what was set by hand wins."""
+    name = row.assets_binding
+    assert name is not None
+    if any(value.by_hand and value.key == name for value in values):
+        return
+    env.variables.pop(name, None)
+    files = DeployedAssets(
+        tenant=str(row.tenant), worker=str(row.id), version=row.version or 0, hash=row.hash or ""
+    )
+    env.bindings[name] = AssetsBinding(deployed=files)
 
 
 def failing_module(reason: str) -> str:

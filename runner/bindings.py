@@ -53,11 +53,22 @@ class ServiceBinding(msgspec.Struct, frozen=True, tag="service", gc=False):
     """Its id."""
 
 
+class DeployedAssets(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The static files of one version of a worker. Ids are UUIDs."""
+
+    tenant: str
+    worker: str
+    version: int
+    hash: str
+    """Of code and files: a worker that was removed and made again counts its versions anew."""
+
+
 class AssetsBinding(msgspec.Struct, frozen=True, kw_only=True, tag="assets", gc=False):
-    """Static files: a folder of this machine (``dev``), or object storage."""
+    """Static files: a folder of this machine (``dev``), object storage, or those that were deployed."""
 
     folder: str = ""
     storage: StorageBinding | None = None
+    deployed: DeployedAssets | None = None
 
 
 class TasksBinding(msgspec.Struct, frozen=True, tag="tasks", gc=False):

@@ -94,6 +94,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cache_bytes: int = 64 * MIB
     """Of the Cache API, in this process."""
     cache_tenant_bytes: int = 16 * MIB
+    assets_cache_bytes: int = 64 * MIB
+    """Of workers' static files, in this process."""
     code_cache_entries: int = 5000
     code_cache_bytes: int = 512 * MIB
     log_retention_days: int = 7
@@ -305,6 +307,7 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("EXPOSE_ERRORS", "expose_errors", _flag),
     ("CACHE_MAX_BYTES", "cache_bytes", _whole(0)),
     ("CACHE_MAX_BYTES_PER_TENANT", "cache_tenant_bytes", _whole(0)),
+    ("ASSETS_CACHE_MAX_BYTES", "assets_cache_bytes", _whole(0)),
     ("SNAPSHOT_CACHE_MAX", "code_cache_entries", _whole(0)),
     ("CODE_CACHE_MAX_BYTES", "code_cache_bytes", _whole(0)),
     ("LOG_RETENTION_DAYS", "log_retention_days", _whole(0, 36_500)),

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from runner.assembly import AssetFolder
+from runner.assets.collecting import asset_folder
 from runner.deployments import worker_id
 from runner.errors import (
     BusyError,
@@ -214,11 +215,8 @@ def _stamp(path: Path) -> Stamp:
 
 def _asset_folder(source: Source, path: Path) -> AssetFolder | None:
     """Return where a worker's static files are; they are served as they are, without deploying them again."""
-    assets = source.manifest.assets
-    if assets is None or not assets.folder:
+    folder = asset_folder(source.manifest, path)
+    if folder is None:
         return None
-    root = path.resolve()
-    folder = (root / assets.folder).resolve()
-    if not folder.is_dir() or root not in folder.parents:
-        raise DeploymentError(f"[assets] folder = {assets.folder!r} is no folder in {path}")
-    return AssetFolder(assets.binding, str(folder))
+    assert source.manifest.assets is not None
+    return AssetFolder(source.manifest.assets.binding, str(folder))

@@ -45,7 +45,7 @@ class ManifestRoute(msgspec.Struct, frozen=True):
 
 
 class ManifestAssets(msgspec.Struct, frozen=True):
-    """``[assets]``: static files, in a ``folder`` beside the manifest (``dev``) or in a ``storage``."""
+    """``[assets]``: static files, in a ``folder`` beside the manifest or in a ``storage``; of both, ``dev`` takes the folder, ``deploy`` the storage."""
 
     binding: str = "ASSETS"
     folder: str = ""

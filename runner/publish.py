@@ -12,13 +12,18 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
+from runner.assets.content_types import ContentTypes
+from runner.assets.listing import check_listing
 from runner.errors import DeploymentError, NotFoundError
-from runner.manifest import text_of
+from runner.manifest import ManifestAssets, text_of
+from runner.store.assets import Asset, VersionAssets
 from runner.store.routing import ManifestRoute
 from runner.store.versions import Code
 from runner.store.workers import WorkerChange
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from runner.manifest import Manifest
     from runner.sources import Source
     from runner.store.environments import ValueType
@@ -50,6 +55,7 @@ class Publisher:
     def __init__(self, store: Store, stripper: TypeStripper) -> None:
         self._store = store
         self._stripper = stripper
+        self._types = ContentTypes()
 
     async def publish(
         self,
@@ -60,10 +66,12 @@ class Publisher:
         number: UUID | None = None,
         managed_by: str | None = None,
         strict: bool = True,
+        assets: Mapping[str, str] | None = None,
     ) -> Published:
         """Serve a worker's files from now on; tenant and worker are made when they are not there.
 
         ``number`` is the id that a new worker gets; ``strict`` refuses what is no TypeScript, otherwise the worker answers with the reason.
+        ``assets`` are static files that were uploaded, hashes by path.
 
         Raises
         ------
@@ -80,11 +88,32 @@ class Publisher:
             worker = await session.workers.ensure(owner.id, source.name, number)
             await session.workers.manage(worker.id, managed_by)
             await _apply(session, worker, source.manifest)
-            stored = await session.versions.store(owner.id, worker.id, code, message=message)
+            static = await self._assets(session, owner.id, source.manifest, assets)
+            stored = await session.versions.store(
+                owner.id, worker.id, code, assets=static, message=message
+            )
             worker = await session.workers.get(owner.id, str(worker.id))
         return Published(
             worker=worker, version=stored.version, created=stored.created, new_tenant=new_tenant
         )
+
+    async def _assets(
+        self, session: Session, tenant: UUID, manifest: Manifest, assets: Mapping[str, str] | None
+    ) -> VersionAssets | None:
+        if assets is None:
+            return None
+        # First what needs no sizes: it may be any number of names.
+        check_listing(dict.fromkeys(assets, 0))
+        there = await session.assets.want(tenant, assets.values())
+        for path, digest in assets.items():
+            if digest not in there:
+                raise DeploymentError(f"the static file {path[:_MAX_PATH]!r} was not uploaded")
+        check_listing({path: there[digest].size for path, digest in assets.items()})
+        files = (
+            Asset(path, there[digest].id, digest, there[digest].size, self._types.of(path))
+            for path, digest in assets.items()
+        )
+        return VersionAssets((manifest.assets or ManifestAssets()).binding, tuple(files))
 
     async def _code(self, source: Source, *, strict: bool) -> Code:
         typed = {path: text for path, text in source.files.items() if path.endswith(_TYPESCRIPT)}

@@ -16,6 +16,7 @@ from runner.app import (
     describe_tasks_server,
     health_checks,
     make_api,
+    make_asset_sweep,
     make_control,
     make_http,
     make_http_tasks,
@@ -234,9 +235,9 @@ class Service:
         self.runner.world.pool = await stack.enter_async_context(
             open_pool(url, most=_WORKERS_CONNECTIONS)
         )
-        purge = make_kv_purge(self.pool)
-        purge.start()
-        stack.push_async_callback(purge.stop)
+        for duty in (make_kv_purge(self.pool), make_asset_sweep(self.pool, settings)):
+            duty.start()
+            stack.push_async_callback(duty.stop)
 
 
 class NoFrontPage:

@@ -109,7 +109,9 @@ def read_source(path: Path, read: Callable[[Path], str] | None = None) -> Source
     if not main or not (path / main).is_file():
         raise DeploymentError(f"{path} has no {main or ' or '.join(_INDEXES)}")
     main = posixpath.normpath(main)
-    return Source(name, main, reachable(path, [main, *_all_files(path)], read), manifest)
+    return Source(
+        name, main, reachable(path, [main, *_all_files(path, _static(manifest))], read), manifest
+    )
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -148,10 +150,21 @@ def _is_worker(path: Path) -> bool:
     return path.is_file() and path.suffix in SCRIPT_SUFFIXES and not path.name.endswith(".d.ts")
 
 
-def _all_files(root: Path) -> Iterator[str]:
+def _static(manifest: Manifest) -> str:
+    """Return the folder whose scripts are for browsers; what the worker imports of it, it has all the same."""
+    assets = manifest.assets
+    return posixpath.normpath(assets.folder) if assets is not None and assets.folder else ""
+
+
+def _all_files(root: Path, but: str = "") -> Iterator[str]:
     for folder, subfolders, names in os.walk(root):
+        here = Path(folder).relative_to(root)
         subfolders[:] = sorted(
-            name for name in subfolders if not name.startswith(".") and name not in _NOT_OURS
+            name
+            for name in subfolders
+            if not name.startswith(".")
+            and name not in _NOT_OURS
+            and (here / name).as_posix() != but
         )
         for name in sorted(names):
             path = Path(folder, name)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from typing import TypeAlias
 
+    from runner.assets.deployed import DeployedFiles
     from runner.bindings import StorageBinding
     from runner.config import Settings
     from runner.ops.addresses import AddressPolicy
@@ -49,6 +50,7 @@ class World:
         self._settings = settings
         self._database: Database | None = None
         self._crypto: Crypto | None = None
+        self._deployed: DeployedFiles | None = None
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -56,7 +58,7 @@ class World:
             "kv": LazyOp(self._make_kv),
             "database": LazyOp(self._make_database),
             "storage": LazyOp(self.buckets.make_storage),
-            "assets": LazyOp(self.buckets.make_assets),
+            "assets": LazyOp(self._make_assets),
             "service": LazyOp(self._make_service),
             "websocket": LazyOp(self._make_websocket),
             "cache": LazyOp(self._make_cache),
@@ -88,6 +90,18 @@ class World:
 
         self._crypto = Crypto()
         return self._crypto
+
+    def _make_assets(self) -> Assets:
+        from runner.ops.assets import Assets
+
+        if self.pool is not None:
+            from runner.assets.deployed import DeployedFiles
+            from runner.store.assets import AssetStore
+            from runner.store.pool import describe
+
+            store = AssetStore(self.pool, describe(str(self.pool.conninfo)))
+            self._deployed = DeployedFiles(store, self._settings.assets_cache_bytes)
+        return Assets(self.buckets.open, self._deployed)
 
     def _make_tasks(self) -> Tasks:
         from runner.ops.tasks import Tasks
@@ -124,6 +138,8 @@ class World:
             await self._database.close()
         if self._crypto is not None:
             await self._crypto.close()
+        if self._deployed is not None:
+            await self._deployed.close()
         await self.buckets.close()
         await self.fetch.close()
 
@@ -186,11 +202,6 @@ class LazyBuckets:
 
         self._storage = Storage(self._connections())
         return self._storage
-
-    def make_assets(self) -> Assets:
-        from runner.ops.assets import Assets
-
-        return Assets(self.open)
 
     def open(self, binding: StorageBinding) -> Bucket:
         """Return where a binding leads; raises OpError when it names no place."""

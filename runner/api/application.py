@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
 
-from runner.api.endpoint import Endpoint, Raw, Stream
+from runner.api.endpoint import UPLOAD_TYPE, Endpoint, Raw, Stream, Upload
 from runner.api.errors import ApiError, conflict, invalid, unavailable
 from runner.api.openapi import describe, with_others
 from runner.errors import (
@@ -30,7 +30,7 @@ from runner.errors import (
 from runner.tasks.errors import TasksLimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 
     from starlette.types import Receive, Scope, Send
 
@@ -103,6 +103,9 @@ class Application:
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     message = f"the request can not be read: {error}"
                     raise invalid(message, "see /openapi.json") from None
+                if "upload" in endpoint.parameters:
+                    _check_type(request, UPLOAD_TYPE)
+                    arguments["upload"] = Upload(_received(request, endpoint.max_body_bytes))
                 return _success(endpoint, await endpoint.handler(**arguments))
             except Exception as error:  # noqa: BLE001 - every failure is an answer
                 return _answer_error(error)
@@ -128,18 +131,30 @@ class Application:
 
 
 async def _read(request: Request, most: int) -> bytes:
-    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
-        raise ApiError(415, "the body must be JSON", advice="send 'content-type: application/json'")
+    _check_type(request, "application/json")
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in _received(request, most):
         body += chunk
-        if len(body) > most:
+    return bytes(body)
+
+
+def _check_type(request: Request, wanted: str) -> None:
+    if request.headers.get("content-type", "").partition(";")[0].strip() != wanted:
+        what = "JSON" if wanted == "application/json" else "bytes"
+        raise ApiError(415, f"the body must be {what}", advice=f"send 'content-type: {wanted}'")
+
+
+async def _received(request: Request, most: int) -> AsyncIterator[bytes]:
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > most:
             raise ApiError(
                 413,
                 f"the body is larger than the {most} bytes that are allowed",
                 headers={"connection": "close"},
             )
-    return bytes(body)
+        yield chunk
 
 
 def _success(endpoint: Endpoint, result: Any) -> Response:

@@ -1,7 +1,7 @@
 """One route of the control listener, declared once: what it takes, gives and documents is its handler's signature.
 
 A handler is ``async def handler(name: str, query: Struct, body: Struct) -> Result``, each argument only if it is wanted: those named in the
-path, ``query`` and ``body``. The first line of its docstring is the summary. ``None`` as result is 204, :class:`Raw` goes out as it is, a :class:`Stream` bit by bit.
+path, ``query`` and ``body``; ``upload`` is a body that is taken bit by bit (:class:`Upload`). The first line of its docstring is the summary. ``None`` as result is 204, :class:`Raw` goes out as it is, a :class:`Stream` bit by bit.
 Must not know HTTP servers.
 """
 
@@ -22,6 +22,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Access = Literal["open", "token"]
 
 DEFAULT_BODY_BYTES: Final = 1 << 20
+UPLOAD_TYPE: Final = "application/octet-stream"
 _IN_PATH: Final = re.compile(r"{(\w+)(?::\w+)?}")
 
 
@@ -44,6 +45,12 @@ class Stream(msgspec.Struct, frozen=True):
     media_type: str
 
 
+class Upload(msgspec.Struct, frozen=True):
+    """A request's body that is no JSON, bit by bit; reading raises ApiError when it is too large."""
+
+    chunks: AsyncIterator[bytes]
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """A route. ``path`` has parameters as ``{name}``, or ``{name:path}`` where slashes belong to it."""
@@ -56,13 +63,13 @@ class Endpoint:
     max_body_bytes: int = DEFAULT_BODY_BYTES
 
     def __post_init__(self) -> None:
-        expected = {*_IN_PATH.findall(self.path), "query", "body"}
+        expected = {*_IN_PATH.findall(self.path), "query", "body", "upload"}
         if unknown := self.parameters.keys() - expected:
             raise TypeError(f"{self.path} has no {', '.join(sorted(unknown))}")
 
     @cached_property
     def _hints(self) -> Mapping[str, Any]:
-        return get_type_hints(self.handler)
+        return get_type_hints(self.handler, include_extras=True)
 
     @cached_property
     def parameters(self) -> Mapping[str, Any]:
@@ -73,6 +80,11 @@ class Endpoint:
     @cached_property
     def in_path(self) -> tuple[str, ...]:
         return tuple(_IN_PATH.findall(self.path))
+
+    @property
+    def described(self) -> Mapping[str, Any]:
+        """The types of those arguments that have a schema."""
+        return {name: kind for name, kind in self.parameters.items() if name != "upload"}
 
     @property
     def result(self) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from runner.api.endpoint import Raw, Stream
+from runner.api.endpoint import UPLOAD_TYPE, Raw, Stream
 from runner.api.errors import ErrorBody
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def describe(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
     endpoints = list(endpoints)
     types = [ErrorBody]
     for endpoint in endpoints:
-        types += endpoint.parameters.values()
+        types += endpoint.described.values()
         if endpoint.result not in {None, type(None), Raw, Stream}:
             types.append(endpoint.result)
     schemas, components = msgspec.json.schema_components(types, ref_template=_TEMPLATE)
@@ -105,6 +105,8 @@ def _operation(endpoint: Endpoint, schema_of: Any, components: dict[str, Any]) -
             "required": True,
             "content": {"application/json": {"schema": schema_of(body)}},
         }
+    if "upload" in endpoint.parameters:
+        operation["requestBody"] = {"required": True, "content": {UPLOAD_TYPE: {}}}
     return operation
 
 

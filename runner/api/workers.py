@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from runner.api.assets import Hash
 from runner.api.endpoint import Endpoint, Model
 from runner.api.scope import Name, view, views
 from runner.errors import BusyError, NotResolvedError
@@ -53,6 +54,8 @@ class VersionView(Model, frozen=True, kw_only=True):
     main: str | None
     files: int
     bytes: int
+    static_files: int
+    static_bytes: int
     message: str | None
     deployed_at: datetime
 
@@ -63,6 +66,8 @@ class NewVersion(Model, frozen=True, kw_only=True):
     main: str
     files: dict[str, str]
     manifest: Manifest = Manifest()
+    assets: dict[str, Hash] | None = None
+    """Static files by path, each uploaded before; the manifest has the name of their binding."""
     message: Annotated[str, msgspec.Meta(max_length=1000)] | None = None
 
 
@@ -149,7 +154,9 @@ class WorkersApi:
     async def deploy(self, tenant: Name, worker: Name, body: NewVersion) -> Deployed:
         """Deploy files as a worker, which is made if it is not there; its tenant, too."""
         source = Source(worker, body.main, body.files, body.manifest)
-        published = await self._publisher.publish(tenant, source, message=body.message)
+        published = await self._publisher.publish(
+            tenant, source, message=body.message, assets=body.assets
+        )
         self._trial.renew(published.worker)
         try:
             problem = await self._trial.problem_of(published.worker)

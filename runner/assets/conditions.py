@@ -22,12 +22,12 @@ class Version(NamedTuple):
     size: int
     etag: str
     """With its quotes."""
-    modified_s: int
-    """Since the epoch."""
+    modified_s: int | None
+    """Since the epoch; None when no date tells one version from another."""
 
     @property
-    def last_modified(self) -> str:
-        return formatdate(self.modified_s, usegmt=True)
+    def last_modified(self) -> str | None:
+        return None if self.modified_s is None else formatdate(self.modified_s, usegmt=True)
 
 
 class Part(NamedTuple):
@@ -66,6 +66,8 @@ def _is_known(version: Version, headers: Mapping[str, str]) -> bool:
     tags = headers.get("if-none-match")
     if tags is not None:
         return tags.strip() == "*" or version.etag in _TAG.findall(tags)
+    if version.modified_s is None:
+        return False
     since = _seconds(headers.get("if-modified-since"))
     return since is not None and version.modified_s <= since
 
@@ -74,7 +76,7 @@ def _is_same(version: Version, condition: str | None) -> bool:
     """Tell whether what the client has a part of is this very version."""
     if condition is None or condition == version.etag:
         return True
-    return _seconds(condition) == version.modified_s
+    return version.modified_s is not None and _seconds(condition) == version.modified_s
 
 
 def _seconds(date: str | None) -> float | None:

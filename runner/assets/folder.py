@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pools.protocol import STREAM_WINDOW_BYTES
-from runner.assets.answer import FRESH, INLINE_BYTES
-from runner.assets.conditions import part_of
 from runner.assets.files import open_first
+from runner.assets.sending import send_file
 from runner.errors import OpError
 
 if TYPE_CHECKING:
@@ -39,30 +39,8 @@ async def send_from_folder(
         if file.candidate.redirects:
             answer.send(307, [("location", slashed)])
         else:
-            await _send(answer, file, headers, types.of(file.candidate.name))
-
-
-async def _send(answer: Answer, file: OpenFile, conditions: Mapping[str, str], kind: str) -> None:
-    version = file.version
-    part = part_of(version, conditions)
-    headers = [FRESH, ("etag", version.etag), ("last-modified", version.last_modified)]
-    if part.status == 304:
-        answer.send(304, headers)
-        return
-    if part.status == 416:
-        answer.refuse(416, ("content-range", part.content_range))
-        return
-    size = part.stop - part.start
-    headers += [("accept-ranges", "bytes"), ("content-length", f"{size}"), ("content-type", kind)]
-    if part.content_range:
-        headers.append(("content-range", part.content_range))
-    chunks = _read(file, part.start, part.stop)
-    if not answer.wants_body:
-        answer.send(part.status, headers)
-    elif size <= INLINE_BYTES:
-        answer.send(part.status, headers, b"".join([chunk async for chunk in chunks]))
-    else:
-        await answer.stream(part.status, headers, chunks)
+            kind = types.of(file.candidate.name)
+            await send_file(answer, file.version, kind, headers, partial(_read, file))
 
 
 async def _opened(folder: str, names: Sequence[Candidate]) -> OpenFile | None:

@@ -6,7 +6,7 @@ A name is what stands below the root, with ``/`` between its parts; nothing here
 from __future__ import annotations
 
 from typing import Final, NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 _INDEX: Final = "index.html"
 _MAX_BYTES: Final = 1024
@@ -42,6 +42,19 @@ def candidates(path: str) -> list[Candidate]:
     ]
 
 
+def is_name(text: str) -> bool:
+    """Tell whether a file of this name can be meant by a path."""
+    try:
+        return bool(text) and not text.endswith("/") and _name(quote(text)) == text
+    except UnicodeEncodeError:  # names on disk need not be text
+        return False
+
+
+def is_hidden(part: str) -> bool:
+    """Tell whether a part of a name hides what has it."""
+    return part.startswith(".") and part != _WELL_KNOWN
+
+
 def _name(path: str) -> str | None:
     *folders, last = path.removeprefix("/").split("/")
     parts: list[str] = []
@@ -71,6 +84,6 @@ def _decoded(part: str) -> str | None:
 
 
 def _is_plain(part: str) -> bool:
-    if not part or (part.startswith(".") and part != _WELL_KNOWN):
+    if not part or is_hidden(part):
         return False
     return not any(character in "/\\\x7f" or character < " " for character in part)

@@ -15,7 +15,7 @@ from runner.errors import ControlError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _TIMEOUT_S: Final = 60.0
 _SILENCE_S: Final = 45.0
@@ -64,6 +64,34 @@ class ControlClient:
         if status >= 400:
             raise _refusal(status, content)
         return msgspec.json.decode(content) if content else None
+
+    def put_contents(
+        self, contents: Iterable[tuple[tuple[str, ...], Iterator[bytes], int]]
+    ) -> None:
+        """Put bytes, one after the other over one connection: to which path, what, and how many they are.
+
+        Raises
+        ------
+        ControlError
+            The runner refuses one, or is not there.
+
+        """
+        connection = self._connection(_TIMEOUT_S)
+        headers = self._headers() | {"content-type": "application/octet-stream"}
+        base = urlsplit(self._url).path
+        try:
+            for path, content, size in contents:
+                target = base + _target(("tenants", self.tenant, *path), {})
+                sized = headers | {"content-length": f"{size}"}
+                connection.request("PUT", target, content, sized)
+                response = connection.getresponse()
+                answer = response.read()
+                if response.status >= 400:
+                    raise _refusal(response.status, answer)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._unreachable(error) from error
+        finally:
+            connection.close()
 
     def follow(
         self, *path: str, alive: Callable[[], None] = lambda: None, **query: Any

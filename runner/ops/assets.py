@@ -1,4 +1,4 @@
-"""The ``assets`` op: static files of a worker, from a folder of this machine or from object storage.
+"""The ``assets`` op: static files of a worker: deployed with it, from a folder of this machine, or from object storage.
 
 Answers as ``fetch`` does; a large file is a stream, which a worker that only passes it on never sees. Must not know S3, nor
 how files are opened.
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from urllib.parse import SplitResult
 
+    from runner.assets.deployed import DeployedFiles
     from runner.bindings import StorageBinding
     from runner.ops.registry import OpCall
     from runner.s3.bucket import Bucket
@@ -38,10 +39,13 @@ class AssetsArgs(msgspec.Struct, frozen=True):
 
 
 class Assets:
-    """The handler; ``open_bucket`` leads to object storage."""
+    """The handler; ``open_bucket`` leads to object storage, ``deployed`` to what the database has."""
 
-    def __init__(self, open_bucket: Callable[[StorageBinding], Bucket]) -> None:
+    def __init__(
+        self, open_bucket: Callable[[StorageBinding], Bucket], deployed: DeployedFiles | None = None
+    ) -> None:
         self._open_bucket = open_bucket
+        self._deployed = deployed
         self._types = ContentTypes()
 
     async def __call__(self, call: OpCall) -> None:
@@ -60,6 +64,8 @@ class Assets:
             Answer(call, args.url, wants_body=True).refuse(405, ("allow", "GET, HEAD"))
         elif not names:
             answer.refuse(404)
+        elif binding.deployed is not None and self._deployed is not None:
+            await self._deployed.send(answer, binding.deployed, names, headers, _slashed(parts))
         elif binding.storage is not None:
             # Not where `isolane run` passes.
             from runner.assets.objects import send_from_bucket

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TOPICS = ("tenants", "workers", "versions", "environments", "configs", "routing", "crons")
+TOPICS = ("tenants", "workers", "versions", "assets", "environments", "configs", "routing", "crons")
 
 
 class Statements:

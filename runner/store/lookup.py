@@ -65,6 +65,8 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     project: UUID | None
     environment: UUID | None
     version: int | None
+    hash: str | None
+    assets_binding: str | None
     code_type: str | None
     code: bytes | None
     main: str | None
@@ -79,6 +81,8 @@ class ValueRow(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     value: str
     sealed: bytes | None
+    by_hand: bool
+    """False: a manifest said so."""
     kv: UUID | None
     service: UUID | None
     tasks: UUID | None

@@ -15,6 +15,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from runner.store.assets import Assets
 from runner.store.configs import Configs
 from runner.store.crons import Crons
 from runner.store.database import TOPICS, Database
@@ -39,6 +40,7 @@ class Session:
         self.tenants = Tenants(statements)
         self.workers = Workers(statements)
         self.versions = Versions(statements)
+        self.assets = Assets(statements)
         self.configs = Configs(statements, box)
         self.environments = Environments(statements, box)
         self.routing = Routing(statements)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from uuid import UUID
 
+    from runner.store.assets import VersionAssets
     from runner.store.database import Statements
 
 _MOST: Final = 1000
@@ -30,11 +31,13 @@ class Code(msgspec.Struct, frozen=True):
     stripped: dict[str, str] = {}
     """Those that had types, without them."""
 
-    @property
-    def hash(self) -> str:
-        """The same for the same files."""
-        content = msgspec.json.encode([self.main, self.files], order="sorted")
-        return hashlib.sha256(content).hexdigest()
+    def hash(self, assets: VersionAssets | None = None) -> str:
+        """Return the same for the same files."""
+        parts: list[object] = [self.main, self.files]
+        if assets is not None:
+            static = {asset.path: [asset.hash, asset.content_type] for asset in assets.files}
+            parts += [assets.binding, static]
+        return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +53,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     current: bool
     files: int
     bytes: int
+    static_files: int
+    static_bytes: int
 
 
 class Stored(NamedTuple):
@@ -105,15 +110,18 @@ class Versions:
         worker: UUID,
         code: Code,
         *,
+        assets: VersionAssets | None = None,
         by: UUID | None = None,
         message: str | None = None,
     ) -> Stored:
         """Serve these files from now on; files that are a version already are that version."""
         await self._lock(tenant, worker)
-        version = await self._statements.value("version_of_hash", worker=worker, hash=code.hash)
+        version = await self._statements.value(
+            "version_of_hash", worker=worker, hash=code.hash(assets)
+        )
         created = version is None
         if created:
-            version = await self._add(worker, code, by, message)
+            version = await self._add(worker, code, assets, by, message)
         await self._statements.run("set_current_version", worker=worker, version=version)
         return Stored(version, created)
 
@@ -169,19 +177,36 @@ class Versions:
             raise NotFoundError("worker", str(worker))
         return int(current)
 
-    async def _add(self, worker: UUID, code: Code, by: UUID | None, message: str | None) -> int:
+    async def _add(
+        self,
+        worker: UUID,
+        code: Code,
+        assets: VersionAssets | None,
+        by: UUID | None,
+        message: str | None,
+    ) -> int:
         main = code.main
         version = await self._statements.value(
             "add_version",
             worker=worker,
-            hash=code.hash,
+            hash=code.hash(assets),
             code_type="typescript" if main.endswith(_TYPESCRIPT) else "javascript",
             code=code.files[main].encode(),
             main=main,
             stripped=_encoded(code.stripped, main),
+            assets_binding=None if assets is None else assets.binding,
             by=by,
             message=message,
         )
+        if assets is not None:
+            await self._statements.run(
+                "add_version_assets",
+                worker=worker,
+                version=version,
+                paths=[asset.path for asset in assets.files],
+                files=[asset.file for asset in assets.files],
+                types=[asset.content_type for asset in assets.files],
+            )
         others = [path for path in code.files if path != main]
         if others:
             await self._statements.run(

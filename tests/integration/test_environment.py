@@ -49,6 +49,7 @@ SEEN = {
     + "test_commands.py::test_object_storage_is_set_by_the_seeds_variables",
     "BACKUP_OBJECT_STORAGE_SECRET_KEY": BACKUP
     + "test_commands.py::test_object_storage_is_set_by_the_seeds_variables",
+    "ASSETS_CACHE_MAX_BYTES": "integration/store/test_assets.py::test_so_much_is_kept",
     "CACHE_MAX_BYTES": "integration/cache/test_caches.py::test_all_keep_so_much",
     "CACHE_MAX_BYTES_PER_TENANT": "integration/cache/test_caches.py::test_a_tenant_keeps_so_much",
     "CONNECTIVITY_HOSTNAME": HTTP_TASKS

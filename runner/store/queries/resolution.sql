@@ -50,7 +50,7 @@ LIMIT 1;
 -- name: worker_to_run
 SELECT w.id, coalesce(w.name, w.id::text) AS name, w.user_id AS tenant, w.public, w.cpu_ms, w.wall_ms, w.context_reuse,
        w.project_id AS project, coalesce(p.environment_id, w.environment_id) AS environment,
-       d.version, d.code_type::text, d.code, d.main, d.stripped
+       d.version, d.hash, d.assets_binding, d.code_type::text, d.code, d.main, d.stripped
 FROM workers AS w
 LEFT JOIN projects AS p ON p.id = w.project_id AND p.user_id = w.user_id
 LEFT JOIN worker_deployments AS d ON d.worker_id = w.id AND d.version = w.current_version
@@ -58,7 +58,7 @@ WHERE w.id = %(worker)s;
 
 -- name: values_to_run
 -- What a binding leads to is NULL where it is gone, or somebody else's.
-SELECT v.id, v.key, v.type::text, v.value, v.sealed, k.id AS kv, t.id AS service, e.id AS tasks,
+SELECT v.id, v.key, v.type::text, v.value, v.sealed, v.manifest_of IS NULL AS by_hand, k.id AS kv, t.id AS service, e.id AS tasks,
        s.id AS storage, s.bucket, s.prefix, s.endpoint, s.region, s.access_key_id, s.secret_access_key, s.secret_access_key_sealed,
        b.id AS database, b.provider::text, b.schema_name, b.connection_string, b.connection_string_sealed, b.max_rows,
        b.timeout_seconds

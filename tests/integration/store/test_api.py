@@ -16,6 +16,7 @@ from runner.api.v1 import tenant_endpoints
 from runner.errors import DeploymentError
 from runner.publish import Publisher
 from runner.service_settings import SecretKey
+from runner.store.assets import AssetStore
 from runner.store.kv import KvStore
 from runner.store.pool import open_pool
 from runner.store.secrets import SecretBox
@@ -93,7 +94,9 @@ async def http(database: str, pool: Pool) -> AsyncIterator[httpx.AsyncClient]:
     trial: Any = Trial()
     app = Application(Guard(TOKEN, "127.0.0.1"), [])
     server = DatabaseServer(pool, database, box)
-    endpoints = tenant_endpoints(store, Publisher(store, stripper), KvStore(pool), server, trial)
+    endpoints = tenant_endpoints(
+        store, Publisher(store, stripper), KvStore(pool), AssetStore(pool, "test"), server, trial
+    )
     app.add(endpoints, complete=True)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app),

@@ -31,7 +31,7 @@ def test_a_port_that_is_free_is_taken() -> None:
 def described() -> dict[str, Any]:
     nothing: Any = None
     document = msgspec.json.encode(
-        describe(tenant_endpoints(nothing, nothing, nothing, nothing, nothing))
+        describe(tenant_endpoints(nothing, nothing, nothing, nothing, nothing, nothing))
     )
     decoded = msgspec.json.decode(document)
     assert isinstance(decoded, dict)
