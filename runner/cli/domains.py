@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.cli.control_client import open_client
-from runner.cli.exits import Exit
 from runner.cli.verbs import Verbs, done, print_rows
 from runner.errors import ControlError
 
@@ -21,11 +19,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
     put = verbs.add("set", "have a domain lead to a worker or project", _set, "domain", "target")
     put.epilog = "TARGET is the name or id of a worker or project."
     verbs.add("rm", "remove a domain", _remove, "domain", destroys=True)
-
-
-def main(options: argparse.Namespace) -> int:
-    options.run(open_client(options), options)
-    return Exit.OK
 
 
 def _list(client: ControlClient, options: argparse.Namespace) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from runner.cli.control_client import open_client
-from runner.cli.exits import Exit
 from runner.cli.verbs import Verbs, done, print_rows, text_or_stdin
 from runner.errors import ControlError
 
@@ -30,11 +28,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
     put.add_argument("--type", choices=_TYPES, default="var", help="default: var")
     put.add_argument("--secret", action="store_const", const="secret", dest="type")
     verbs.add("rm", "remove a value", _remove, "worker", "key", destroys=True)
-
-
-def main(options: argparse.Namespace) -> int:
-    options.run(open_client(options), options)
-    return Exit.OK
 
 
 def _list(client: ControlClient, options: argparse.Namespace) -> None:

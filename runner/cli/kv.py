@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from runner.cli.control_client import open_client
-from runner.cli.exits import Exit, UsageError
+from runner.cli.exits import UsageError
 from runner.cli.verbs import Verbs, done, print_json, print_rows
 
 if TYPE_CHECKING:
@@ -32,11 +31,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "rm", "remove a key, or a namespace with all its keys", _remove, "namespace", destroys=True
     )
     remove.add_argument("key", metavar="KEY", nargs="?")
-
-
-def main(options: argparse.Namespace) -> int:
-    options.run(open_client(options), options)
-    return Exit.OK
 
 
 def _list(client: ControlClient, options: argparse.Namespace) -> None:

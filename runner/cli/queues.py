@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, Final
 
-from runner.cli.control_client import open_client
-from runner.cli.exits import Exit, UsageError
+from runner.cli.exits import UsageError
 from runner.cli.verbs import Verbs, done, print_json, print_one, print_rows
 
 if TYPE_CHECKING:
@@ -37,13 +36,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
     limit.add_argument("--max-attempts", metavar="N", type=_limit_of, help="of tasks that say none")
     limit.add_argument("--timeout-ms", metavar="MS", type=_limit_of, help="of tasks that say none")
     verbs.add("reset", "lift all rules of a queue", _reset, "queue", destroys=True)
-
-
-def main(options: argparse.Namespace) -> int:
-    # Queues are everybody's.
-    options.tenant = "-"
-    options.run(open_client(options), options)
-    return Exit.OK
 
 
 def _call(client: ControlClient, method: str, *path: str, body: Any = None) -> Any:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.cli.control_client import open_client
-from runner.cli.exits import Exit, UsageError
+from runner.cli.exits import UsageError
 from runner.cli.verbs import Verbs, done, print_rows
 from runner.errors import ControlError
 
@@ -27,11 +26,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--priority", metavar="N", type=int, default=0, help="higher wins among equals"
     )
     verbs.add("rm", "remove a route", _remove, "project", "pattern", destroys=True)
-
-
-def main(options: argparse.Namespace) -> int:
-    options.run(open_client(options), options)
-    return Exit.OK
 
 
 def _list(client: ControlClient, options: argparse.Namespace) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.cli.control_client import open_client
-from runner.cli.exits import Exit
 from runner.cli.verbs import Verbs, done, print_rows
 from runner.errors import ControlError
 
@@ -24,11 +22,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
         " in UTC: '*/5 * * * *', '30 */5 * * * *'."
     )
     verbs.add("rm", "stop a schedule", _remove, "id", destroys=True)
-
-
-def main(options: argparse.Namespace) -> int:
-    options.run(open_client(options), options)
-    return Exit.OK
 
 
 def _list(client: ControlClient, options: argparse.Namespace) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from runner.cli.control_client import open_client
-from runner.cli.exits import Exit
 from runner.cli.verbs import Verbs, done, print_rows, text_or_stdin
 from runner.errors import ControlError
 
@@ -27,11 +25,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
     put.add_argument("--region", metavar="R")
     put.add_argument("--prefix", metavar="P", help="only what starts like this")
     verbs.add("rm", "forget a storage; what is in it stays", _remove, "name", destroys=True)
-
-
-def main(options: argparse.Namespace) -> int:
-    options.run(open_client(options), options)
-    return Exit.OK
 
 
 def _list(client: ControlClient, options: argparse.Namespace) -> None:

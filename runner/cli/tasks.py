@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from runner.cli.control_client import open_client
 from runner.cli.exits import Exit, UsageError
 from runner.cli.tables import as_cell
 from runner.cli.task_plan import add_plan_options, count, plan_of, seconds
 from runner.cli.task_schedules import add_options as add_schedules
 from runner.cli.verbs import Verbs, done, print_json, print_one, print_rows
+from runner.cli.verbs import main as do_verb
 from runner.errors import ControlError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ _ASK_S: Final = 30.0
 
 def add_options(command: argparse.ArgumentParser) -> None:
     verbs = Verbs(command)
+    command.set_defaults(module="tasks")
     _add_enqueue(verbs)
     listing = verbs.add("ls", "list tasks, the newest first", _list)
     listing.add_argument("--queue", metavar="Q")
@@ -78,8 +79,7 @@ def main(options: argparse.Namespace) -> int:
     if getattr(options, "all", False) or getattr(options, "script", None) is not None:
         # Nobody is asked whose they are.
         options.all, options.tenant = True, options.tenant or "-"
-    code = options.run(open_client(options), options)
-    return Exit.OK if code is None else code
+    return do_verb(options)
 
 
 def _call(

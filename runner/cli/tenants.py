@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from runner.cli.control_client import open_client
-from runner.cli.exits import Exit, UsageError
+from runner.cli.exits import UsageError
 from runner.cli.verbs import Verbs, done, print_one, print_rows
+from runner.cli.verbs import main as do_verb
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +18,7 @@ _COUNTED: Final = ("workers", "databases", "kv", "storage")
 
 def add_options(command: argparse.ArgumentParser) -> None:
     verbs = Verbs(command, tenant=False)
+    command.set_defaults(module="tenants")
     verbs.add("ls", "list tenants", _list)
     verbs.add("create", "make a tenant", _create, "name")
     change = verbs.add("set", "change how many of what a tenant may have", _set, "name")
@@ -28,9 +29,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> int:
     # The verbs name the tenant themselves.
-    options.tenant = getattr(options, "name", None) or "-"
-    options.run(open_client(options), options)
-    return Exit.OK
+    options.tenant = getattr(options, "name", options.tenant)
+    return do_verb(options)
 
 
 def _list(client: ControlClient, options: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from runner.cli.exits import UsageError
+from runner.cli.exits import Exit, UsageError
 from runner.cli.tables import as_cell, as_table
 
 if TYPE_CHECKING:
@@ -16,9 +16,13 @@ if TYPE_CHECKING:
 
 
 class Verbs:
-    """Adds verbs to a command; each has ``--json``, and ``--tenant`` unless it is about tenants."""
+    """Adds verbs to a command; each has ``--json``, and ``--tenant`` unless it is about tenants, or everybody's.
+
+    What is chosen is done by :func:`main`, unless the command says that its own ``main`` does it.
+    """
 
     def __init__(self, command: argparse.ArgumentParser, *, tenant: bool = True) -> None:
+        command.set_defaults(module="verbs")
         self._tenant = tenant
         self._verbs = command.add_subparsers(
             dest="verb", metavar="VERB", required=True, parser_class=type(command)
@@ -51,11 +55,21 @@ def add_common(
     """Add the options that every verb has."""
     if tenant:
         command.add_argument("--tenant", metavar="T", help="whose (default with dev: dev)")
+    else:
+        command.set_defaults(tenant="-")
     command.add_argument("--json", action="store_true", help="as JSON")
     if destroys:
         command.add_argument("--dry-run", action="store_true", help="only say what would be done")
     else:
         command.set_defaults(dry_run=False)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do the verb that was chosen; returns the exit code."""
+    from runner.cli.control_client import open_client
+
+    code: int | None = options.run(open_client(options), options)
+    return Exit.OK if code is None else code
 
 
 def print_rows(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.control_client import open_client
-from runner.cli.exits import Exit, UsageError
+from runner.cli.exits import UsageError
 from runner.cli.tail import add_line_options, print_stored
 from runner.cli.verbs import Verbs, done, print_one, print_rows
 from runner.errors import ControlError
@@ -40,11 +39,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add_line_options(logs)
     logs.add_argument("--limit", metavar="N", type=int, help="how many (default: 100)")
     verbs.add("rm", "remove a worker with all its versions", _remove, "name", destroys=True)
-
-
-def main(options: argparse.Namespace) -> int:
-    options.run(open_client(options), options)
-    return Exit.OK
 
 
 def _list(client: ControlClient, options: argparse.Namespace) -> None:
