@@ -153,6 +153,21 @@ async def test_none_is_left_when_the_supervisor_is_killed(several: Several) -> N
             os.close(fd)
 
 
+def test_a_worker_that_is_deployed_has_its_static_files_in_each(several: Several, cli: Cli) -> None:
+    several.wait_until_all_serve(starts=2)
+    cli.write("w/worker.toml", '[assets]\nfolder = "public"\n')
+    cli.write("w/index.js", "export default { fetch: (r, env) => env.ASSETS.fetch(r) };")
+    text = "page" * 200_000
+    cli.write("w/public/index.html", text)
+    environ = {"CONTROL_URL": several.control, "CONTROL_TOKEN": TOKEN}
+    done = cli("deploy", "page", cli.folder / "w", "--tenant", "t", **environ)
+    assert done.returncode == 0, done.stderr
+    for _ in range(20):
+        answer = httpx.get(several.running.url, headers={"x-worker-name": "page"})
+        assert (answer.status_code, answer.text == text) == (200, True)
+    assert all(served_by(several).values())
+
+
 def test_what_is_wrong_for_all_ends_the_whole(
     cli: Cli, servers: dict[str, str], create_database: Callable[[str], str]
 ) -> None:

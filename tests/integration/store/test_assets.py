@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -13,14 +14,17 @@ from runner.bindings import AssetsBinding, DeployedAssets
 from runner.config import load_settings
 from runner.errors import RefusedError
 from runner.ops.registry import Ops
+from runner.store.asset_sweep import AssetSweep
 from runner.store.assets import PIECE_BYTES, Asset, AssetStore, VersionAssets
 from runner.store.pool import connect, open_pool
 from runner.store.versions import Code
 from runner.world import World
+from tests.integration.backup.keeping import bring_back, keep
 from tests.integration.bindings.asking import Worker, deployment
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
     from uuid import UUID
 
     from runner.store.session import Store
@@ -259,6 +263,44 @@ async def test_so_much_is_kept(site: Site, own_database: str) -> None:
         await site.run("TRUNCATE asset_files CASCADE")
         assert await ask(binding, "/b.txt") == (200, b"b" * 3000)
         assert await ask(binding, "/a.txt") == (0, b"Error: the file is gone")
+
+
+async def test_a_backup_has_them(
+    site: Site, own_database: str, create_database: Callable[[str], str], tmp_path: Path
+) -> None:
+    binding = await site.publish(await site.owner("a"), large_bin=LARGE)
+    path = await keep(own_database, tmp_path)
+    other = create_database("template1")
+    await bring_back(path, other)
+    async with asking(other) as ask:
+        assert await ask(binding, "/large.bin") == (200, LARGE)
+
+
+async def test_the_duty_sweeps_again_and_again_and_outlives_its_database(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    owner = await site.owner("a")
+    await site.upload(owner.tenant, b"a")
+    await site.run("UPDATE asset_files SET wanted_at = now() - interval '2 hours'")
+    swept = asyncio.Queue[float]()
+    go = asyncio.Semaphore(0)
+
+    async def pause(seconds: float) -> None:
+        swept.put_nowait(seconds)
+        await go.acquire()
+
+    sweep = AssetSweep(site.assets, sleep=pause)
+    sweep.start()
+    await swept.get()
+    assert await site.count("asset_files") == 1
+    go.release()
+    await swept.get()
+    assert await site.count("asset_files") == 0
+    await site.run("ALTER TABLE asset_files RENAME TO elsewhere")
+    go.release()
+    await swept.get()
+    assert "stay until the next time" in caplog.text
+    await sweep.stop()
 
 
 async def test_versions_differ_by_their_files_alone(site: Site) -> None:
