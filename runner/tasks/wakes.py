@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-CREATED: Final = "tasks_created"
-CANCELLED: Final = "tasks_cancelled"
-RULES: Final = "tasks_rules"
 _LISTEN: Final = b"LISTEN tasks_created; LISTEN tasks_cancelled; LISTEN tasks_rules"
 _PROBE_EVERY_S: Final = 10.0
 _ANSWER_WITHIN_S: Final = 5.0

@@ -8,34 +8,30 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from runner.pipelines.errors import EventError, StageStartError
-from runner.pipelines.stage import Kind, Stage, StageConfig
-from runner.pipelines.stages.fields import text_of
-from runner.pipelines.stages.paths import check_encoding, check_path, place_of
+from runner.pipelines.errors import StageStartError
+from runner.pipelines.stages.paths import check_path, place_of
+from runner.pipelines.stages.text_out import TextOut, TextOutConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from io import FileIO
 
-    from runner.pipelines.stage import Emit, Event, StageContext
+    from runner.pipelines.stage import Emit, StageContext
 
 
-class FileOutConfig(StageConfig, frozen=True, kw_only=True):
+class FileOutConfig(TextOutConfig, frozen=True, kw_only=True):
     path: str
     append: bool = False
     """Whether what the file has stays; else it is emptied before the first text, or at the end if there is none."""
-    encoding: str = "utf-8"
 
     def __post_init__(self) -> None:
         check_path("path", self.path)
-        check_encoding(self.encoding)
+        super().__post_init__()
 
 
-class FileOut(Stage[FileOutConfig]):
-    """What was written is in the file at once, for whoever reads it; texts follow each other with nothing between them."""
+class FileOut(TextOut[FileOutConfig]):
+    """What was written is in the file at once, for whoever reads it."""
 
     Config = FileOutConfig
-    kind = Kind.OUTPUT
 
     def __init__(self, context: StageContext, config: FileOutConfig) -> None:
         super().__init__(context, config)
@@ -49,21 +45,13 @@ class FileOut(Stage[FileOutConfig]):
         except OSError as error:
             raise StageStartError(f"{self._path}: {error.strerror}") from error
 
-    async def on_events(self, events: Sequence[Event], emit: Emit) -> None:
-        texts = []
-        for event in events:
-            try:
-                texts.append(text_of(event, "let json-out or yaml-out make it one"))
-            except EventError as error:
-                self.context.error(error)
-        data = "".join(texts).encode(self.config.encoding, "replace")
-        try:
-            await asyncio.to_thread(self._write, data)
-        except OSError as error:
-            why = f"{self._path}: {error.strerror}: {len(texts)} texts may not be in it"
-            self.context.error(EventError(why, name="OSError"))
-        else:
-            self.context.count(bytes_out=len(data))
+    @property
+    def described(self) -> str:
+        return str(self._path)
+
+    async def write(self, data: bytes) -> bool:
+        await asyncio.to_thread(self._write, data)
+        return True
 
     async def on_end(self, emit: Emit) -> None:
         await asyncio.to_thread(self._empty)

@@ -4,33 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from runner.pipelines.errors import EventError
-from runner.pipelines.stage import Kind, Stage, StageConfig
 from runner.pipelines.stages.descriptors import Descriptor
-from runner.pipelines.stages.fields import text_of
-from runner.pipelines.stages.paths import check_encoding
+from runner.pipelines.stages.text_out import TextOut, TextOutConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from runner.pipelines.stage import Emit, Event, StageContext
+    from runner.pipelines.stage import StageContext
 
 
-class StdoutConfig(StageConfig, frozen=True, kw_only=True):
-    encoding: str = "utf-8"
+class Stdout(TextOut[TextOutConfig]):
+    """When nobody reads any more (``| head``), inputs end."""
 
-    def __post_init__(self) -> None:
-        check_encoding(self.encoding)
-
-
-class Stdout(Stage[StdoutConfig]):
-    """Texts follow each other with nothing between them. When nobody reads any more (``| head``), inputs end."""
-
-    Config = StdoutConfig
-    kind = Kind.OUTPUT
+    Config = TextOutConfig
     number: ClassVar[int] = 1
 
-    def __init__(self, context: StageContext, config: StdoutConfig) -> None:
+    def __init__(self, context: StageContext, config: TextOutConfig) -> None:
         super().__init__(context, config)
         self._descriptor: Descriptor | None = None
         self._left = False
@@ -39,27 +26,20 @@ class Stdout(Stage[StdoutConfig]):
     async def start(self) -> None:
         self._descriptor = Descriptor(self.number)
 
-    async def on_events(self, events: Sequence[Event], emit: Emit) -> None:
-        texts = []
-        for event in events:
-            try:
-                texts.append(text_of(event, "let json-out or yaml-out make it one"))
-            except EventError as error:
-                self.context.error(error)
-        if self._left:
-            return
+    @property
+    def described(self) -> str:
+        return "standard output"
+
+    async def write(self, data: bytes) -> bool:
         assert self._descriptor is not None
-        data = "".join(texts).encode(self.config.encoding, "replace")
-        try:
-            await self._descriptor.write(data)
-        except BrokenPipeError:
-            self._left = True
-            self.context.log.info("%s: nobody reads any more", self.context.name)
-            self.context.stopping.set()
-        except OSError as error:
-            self.context.error(EventError(f"standard output: {error.strerror}", name="OSError"))
-        else:
-            self.context.count(bytes_out=len(data))
+        if not self._left:
+            try:
+                await self._descriptor.write(data)
+            except BrokenPipeError:
+                self._left = True
+                self.context.log.info("%s: nobody reads any more", self.context.name)
+                self.context.stopping.set()
+        return not self._left
 
     async def stop(self) -> None:
         if self._descriptor is not None:

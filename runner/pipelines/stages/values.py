@@ -47,8 +47,3 @@ def required_text(values: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise EventError(f"{name} must be a text, this is {kind_of(value)}", name="TypeError")
     return value
-
-
-def optional_text(values: Mapping[str, Any], name: str) -> str | None:
-    """Return a setting that is a text or not there; see :func:`required_text`."""
-    return None if values.get(name) is None else required_text(values, name)

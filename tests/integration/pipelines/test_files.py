@@ -157,7 +157,7 @@ class TestFileOut:
         path = tmp_path / "out"
         bench = await self.write(tmp_path, "é\n", "b\n")
         assert path.read_bytes() == "é\nb\n".encode()
-        assert bench.context.counts == {"bytes_out": 5}
+        assert bench.context.counts == {"bytes_out": 5, "lines_out": 2}
         await self.write(tmp_path, "c\n", append=True, encoding="latin-1")
         assert path.read_bytes() == "é\nb\nc\n".encode()
         await self.write(tmp_path, "d")
