@@ -126,17 +126,15 @@ class RunningStage:
 
     async def work(self, stage: Stage[Any]) -> None:
         """Run a stage that has started, until its inputs have ended."""
-        try:
-            if stage.kind is Kind.INPUT:
-                await stage.run(self.emit_made)
-            else:
-                await self._take_all(stage)
-                assert self.inbox is not None
-                self.inbox.close()
-            await stage.on_end(self.emit)
-        finally:
-            self.ended = True
+        if stage.kind is Kind.INPUT:
+            await stage.run(self.emit_made)
+        else:
+            await self._take_all(stage)
+            assert self.inbox is not None
+            self.inbox.close()
+        await stage.on_end(self.emit)
         await stage.stop()
+        self.ended = True
         for channel in self.takers:
             channel.leave()
 

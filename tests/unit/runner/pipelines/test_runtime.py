@@ -346,6 +346,31 @@ async def test_stages_that_do_not_end_in_time_are_cut_short_and_told(
     assert stopped == ["out"]
 
 
+async def test_a_stage_has_ended_when_it_has_closed_what_it_opened(
+    pipeline: Callable[..., Pipeline],
+) -> None:
+    """Else nothing would say which one it was that held up the end."""
+    begun = asyncio.Event()
+
+    class Slow(Stage[StageConfig]):
+        kind = Kind.OUTPUT
+
+        async def on_event(self, event: Event, emit: Emit) -> None:
+            pass
+
+        async def stop(self) -> None:
+            if not begun.is_set():
+                begun.set()
+                await asyncio.Event().wait()
+
+    work = pipeline(spec("in", counting(2)), spec("out", Slow, "in"))
+    running = asyncio.create_task(work.run(0))
+    await begun.wait()
+    work.stopping.set()
+    with pytest.raises(PipelineTimeoutError, match=": out had not ended, 0 events"):
+        await running
+
+
 async def test_parallel_stages_take_so_many_at_once_and_no_more(
     pipeline: Callable[..., Pipeline],
 ) -> None:
