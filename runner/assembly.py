@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from runner.bindings import Binding
     from runner.config import Settings
     from runner.deployments import Deployment
-    from runner.store.lookup import ProjectRecord, ValueRow, WorkerRecord, WorkerRow
+    from runner.store.lookup import ProjectRecord, ProjectRow, ValueRow, WorkerRecord, WorkerRow
     from runner.store.secrets import SecretBox
     from runner.store.versions import Code
     from runner.typescript import TypeStripper
@@ -85,8 +85,7 @@ class Assembler:
             raise NotResolvedError(502, f"the worker {row.name} {why}")
         main, files = await self._modules(code)
         env = self._env(row.name, row.tenant, record.values)
-        if row.assets_binding is not None:
-            _add_deployed(env, row, record.values)
+        _add_deployed(env, row, record.values)
         if (local := self.asset_folders.get(str(row.id))) is not None:
             env.bindings[local.binding] = AssetsBinding(folder=local.folder)
         return self._deployment(row, main, files, env)
@@ -101,7 +100,9 @@ class Assembler:
 
         """
         project = record.row
-        found = self._env(project.name, project.tenant, record.values).bindings.get(ASSETS)
+        env = self._env(project.name, project.tenant, record.values)
+        _add_deployed(env, project, record.values)
+        found = env.bindings.get(ASSETS)
         if not isinstance(found, AssetsBinding):
             raise NotResolvedError(
                 500, f"the project {project.name} has no {ASSETS} binding for its files"
@@ -230,11 +231,10 @@ class Assembler:
         return clear if sealed is None else self._box.open(sealed, place)
 
 
-def _add_deployed(env: Env, row: WorkerRow, values: Sequence[ValueRow]) -> None:
-    """Add the files of this version, whatever manifests of other versions said; what was set by hand wins."""
+def _add_deployed(env: Env, row: WorkerRow | ProjectRow, values: Sequence[ValueRow]) -> None:
+    """Add the files of this version, if it has some, whatever manifests of other versions said; what was set by hand wins."""
     name = row.assets_binding
-    assert name is not None
-    if any(value.by_hand and value.key == name for value in values):
+    if name is None or any(value.by_hand and value.key == name for value in values):
         return
     env.variables.pop(name, None)
     files = DeployedAssets(

@@ -44,12 +44,16 @@ class RouteRow(msgspec.Struct, frozen=True):
 
 
 class ProjectRow(msgspec.Struct, frozen=True):
-    """A project whose files are served; its environment says where they are."""
+    """A project whose files are served; its environment says where they are, or they were deployed with its main worker."""
 
     id: UUID
     name: str
     tenant: UUID
     environment: UUID | None
+    version: int | None
+    """Of the main worker, whose id is the project's."""
+    hash: str | None
+    assets_binding: str | None
 
 
 class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -75,7 +75,9 @@ ORDER BY v.key;
 
 -- name: project_to_serve
 -- Whose files a route to storage means.
-SELECT p.id, p.name, p.user_id AS tenant, coalesce(p.environment_id, w.environment_id) AS environment
+SELECT p.id, p.name, p.user_id AS tenant, coalesce(p.environment_id, w.environment_id) AS environment,
+       d.version, d.hash, d.assets_binding
 FROM projects AS p
 JOIN workers AS w ON w.id = p.id AND w.user_id = p.user_id
+LEFT JOIN worker_deployments AS d ON d.worker_id = w.id AND d.version = w.current_version
 WHERE p.id = %(project)s;

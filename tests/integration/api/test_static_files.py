@@ -218,3 +218,18 @@ def test_tenants_have_nothing_of_each_other(isolane: Cli, dev: Dev, control: htt
         "/v1/tenants/one/workers/thief/versions", json=version(assets={"x": digest})
     )
     assert (stolen.status_code, "was not uploaded" in stolen.text) == (400, True)
+
+
+def test_a_projects_route_to_files_serves_those_of_its_main_worker(isolane: Cli, dev: Dev) -> None:
+    folder = site(isolane, "album")
+    isolane.write("src/album/index.js", "export default { fetch: () => new Response('worker') };")
+    isolane.write("src/album/public/img/logo.svg", "<svg/>")
+    done(isolane("deploy", "album", folder))
+    done(isolane("routes", "set", "album", "/img/**", "--files"))
+    logo = dev.get("album", "/img/logo.svg")
+    assert (logo.text, logo.headers["content-type"]) == ("<svg/>", "image/svg+xml; charset=utf-8")
+    assert dev.get("album", "/img/none.svg").status_code == 404
+    assert dev.get("album", "/else").text == "worker"
+    isolane.write("src/album/public/img/logo.svg", "<svg>2</svg>")
+    done(isolane("deploy", "album", folder))
+    assert dev.get("album", "/img/logo.svg").text == "<svg>2</svg>"
