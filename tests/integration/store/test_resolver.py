@@ -208,6 +208,7 @@ async def test_a_change_that_comes_while_it_is_looked_up_is_not_overlooked(
     world: World, own_database: str
 ) -> None:
     await world.deploy("a", "1")
+    await world.heard("name a")
     world.lookup.gate.clear()
     asking = asyncio.create_task(world.resolve(name="a"))
     await world.lookup.waiting.wait()
