@@ -19,7 +19,7 @@ from runner.errors import BusyError, DatabaseUnavailableError
 from runner.events.task import TaskEvent
 from runner.executor.errors import ScriptRefusedError
 from runner.executor.handler_word import HandlerWord
-from runner.executor.table_rows import LEASE_S, Finish
+from runner.executor.table_rows import LEASE_S, REFUSED, Finish
 from runner.executor.table_statements import MOST_LOST
 from runner.executor.verdict import failure_of
 from runner.tasks.encoding import encode_json
@@ -222,7 +222,7 @@ class TableExecutor:
         refused: psycopg.Error
         try:
             ours = await self._rows.finish(batch)
-        except (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded) as error:  # fmt: skip
+        except REFUSED as error:
             refused = error
         else:
             self._tell_lost(batch, ours)

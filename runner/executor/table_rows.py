@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from runner.executor.task_table import TaskTable
 
 LEASE_S: Final = 6.0
+REFUSED: Final = (
+    psycopg.DataError,
+    psycopg.IntegrityError,
+    # They count as operational errors, and yet it is the value that is too much.
+    psycopg.errors.ProgramLimitExceeded,
+    psycopg.errors.StatementTooComplex,
+)
+"""What is raised when the table can not have an outcome."""
 
 
 class Row(NamedTuple):
@@ -98,7 +106,7 @@ class TableRows:
 
         Raises
         ------
-        psycopg.Error
+        REFUSED
             The table can not have one of them.
 
         """
@@ -132,5 +140,7 @@ class TableRows:
             async with connections.lend() as connection:
                 cursor = await connection.execute(self._statements[query], values)
                 return await cursor.fetchall()
+        except REFUSED:
+            raise
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise DatabaseUnavailableError(self._place, str(error).strip()) from error

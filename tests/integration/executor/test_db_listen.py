@@ -384,3 +384,18 @@ def test_without_a_database_the_start_ends(cli: Cli, root: Path) -> None:
     gone = cli("db-listen", "--root", root, DATABASE_URL="postgresql://u:secret@127.0.0.1:1/d")
     assert gone.returncode == 5
     assert "secret" not in gone.stderr
+
+
+def test_a_result_that_does_not_fit_into_an_index_fails_its_task_alone(
+    make: Callable[..., Table], listen: Callable[..., Running]
+) -> None:
+    """PostgreSQL counts that among the errors of a server that is away."""
+    table = make("ow_tasks")
+    table.connection.execute("CREATE INDEX ON ow_tasks ((result #>> '{}'))")
+    long = "".join(str(number) for number in range(5000))
+    tasks = [table.add("own.js", f'"{long}"'), table.add("own.js", "1")]
+    listen("--concurrency", "10")
+    status, _, error = table.end(tasks[0])
+    assert status == "failed"
+    assert "result can not be stored" in error
+    assert table.end(tasks[1])[0] == "completed"
