@@ -136,15 +136,17 @@ class Lines:
             except errors.UniqueViolation as error:
                 sound = True
                 raise ConflictError(_said(error)) from error
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                raise DatabaseUnavailableError(self.place, _said(error)) from error
             except (
                 psycopg.DataError,
                 psycopg.IntegrityError,
+                # They count as operational errors, and yet it is the value that is too much.
                 errors.ProgramLimitExceeded,
+                errors.StatementTooComplex,
             ) as error:
                 sound = True
                 raise RefusedError(_said(error)) from error
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                raise DatabaseUnavailableError(self.place, _said(error)) from error
             finally:
                 # In doubt (cancelled half-way) it is not lent again.
                 if sound and not line.connection.closed:

@@ -118,6 +118,8 @@ async def test_json_that_is_none_is_refused_by_the_database(queue: Queue) -> Non
 
     with pytest.raises(RefusedError, match="json"):
         await queue.enqueue(payload=msgspec.Raw(b"{nonsense"))
+    with pytest.raises(RefusedError, match="stack depth"):
+        await queue.enqueue(payload=msgspec.Raw(b"[" * 100_000 + b"]" * 100_000))
     assert await queue.engine.enqueue_many([]) == []
 
 
