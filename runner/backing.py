@@ -10,6 +10,8 @@ import logging
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+import psycopg
+
 from runner.errors import DatabaseUnavailableError, MigrationConflictError
 from runner.service_settings import without_password
 from runner.store.migrate import Migrator, State
@@ -25,6 +27,7 @@ _log = logging.getLogger(__name__)
 _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 5.0
 _CONNECT_WITHIN_S: Final = 5.0
+_ANSWER_WITHIN_S: Final = 5.0
 _NATS_PORT: Final = 4222
 
 
@@ -52,7 +55,9 @@ class ExistingServers:
         return self._settings
 
     async def _look_at_schema(self) -> None:
-        async with connect(self._settings.database_url) as connection:
+        async with connect(
+            self._settings.database_url, answer_within_s=_ANSWER_WITHIN_S
+        ) as connection:
             check_schema(await Migrator(connection).status(), describe(self._settings.database_url))
 
     async def _knock_at_nats(self) -> None:
@@ -105,8 +110,9 @@ async def _wait_for(what: str, look: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await look()
-        except (DatabaseUnavailableError, OSError, TimeoutError) as error:
-            _log.warning("waiting for %s: %s; next try in %.1f s", what, error, wait_s)
+        except (DatabaseUnavailableError, OSError, psycopg.OperationalError) as error:
+            reason = str(error).strip() or "no answer"
+            _log.warning("waiting for %s: %s; next try in %.1f s", what, reason, wait_s)
         else:
             return
         await asyncio.sleep(wait_s)

@@ -5,6 +5,7 @@ What is opened later may use what was opened before, and is closed first. Must n
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import logging
 from contextlib import AsyncExitStack
@@ -201,8 +202,7 @@ class Service:
         """Take nothing new, let what runs finish, and end what does not within ``DRAIN_TIMEOUT_MS``."""
         timeout_ms, supervisor = self.settings.drain_timeout_ms, self.runner.supervisor
         # What NATS has sent us already is served, as nobody sends it again.
-        await self.requests.stop_accepting()
-        await self.background.stop_accepting()
+        await asyncio.gather(self.requests.stop_accepting(), self.background.stop_accepting())
         self.task_runs.stop_accepting()
         self.runner.admission.draining = True
         self.http.stop_accepting()

@@ -34,6 +34,7 @@ _log = logging.getLogger(__name__)
 _GRACE_S: Final = 1.0
 """What a statement gets beyond its time limit, which the server should keep."""
 _CANCEL_S: Final = 2.0
+_END_S: Final = 2.0
 _IN_TRANSACTION: Final = frozenset({TransactionStatus.INTRANS, TransactionStatus.INERROR})
 _QUIET: Final = _IN_TRANSACTION | {TransactionStatus.IDLE}
 _COPIES: Final = frozenset({ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH})
@@ -163,7 +164,12 @@ class Session:
         self._wire.close()
         if not stops and self._end is not None:
             try:
-                await self._end(self)
+                async with asyncio.timeout(_END_S):
+                    await self._end(self)
+            except TimeoutError:
+                _log.warning(
+                    "a session that does not end was not ended: the server does not answer"
+                )
             except Exception:  # noqa: BLE001 - a seam: the connection is gone whatever comes of this
                 _log.exception("a session that does not end could not be ended")
 
@@ -174,7 +180,9 @@ class Session:
             async with asyncio.timeout(self.limits.seconds + _GRACE_S):
                 await self._say(name)
         except TimeoutError:
-            raise StatementError(f"{name} took too long", code="57014") from None
+            raise StatementError(
+                f"{name} took longer than {self.limits.seconds} s", code="57014"
+            ) from None
         except psycopg.Error:
             raise StatementError("the connection to the database was lost", code="08006") from None
 

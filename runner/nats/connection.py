@@ -33,6 +33,9 @@ _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 5.0
 _CONNECT_WITHIN_S: Final = 5
 _DRAIN_WITHIN_S: Final = 5
+_ANSWER_WITHIN_S: Final = 3
+_BRIEFLY_S: Final = 1
+"""For a server that has just said nothing for longer."""
 _PING_EVERY_S: Final = 10
 _REPORT_EVERY_S: Final = 10.0
 _BUFFER_BYTES: Final = 4 << 20
@@ -59,6 +62,8 @@ class Bus:
         self._lost: dict[str, int] = {}
         self._reported: dict[str, float] = {}
         self._closing = False
+        self._silent = False
+        """The server was asked for a sign, and gave none."""
         self.client = Client()
         """nats-py's, for what this class does not cover (JetStream)."""
         self.on_reconnect: list[Callable[[], None]] = []
@@ -128,14 +133,20 @@ class Bus:
         except errors.Error as error:
             raise NatsUnavailableError(self.place, f"{error}") from error
 
-    async def leave(self, subscription: Subscription) -> None:
-        """End a subscription, once all that the server sent for it was taken."""
+    async def leave(self, *subscriptions: Subscription) -> None:
+        """End subscriptions, once all that the server sent for them was taken; one that says nothing is not waited for long."""
+        await asyncio.gather(*map(self._leave, subscriptions))
+
+    async def _leave(self, subscription: Subscription) -> None:
         try:
             if self.connected:
-                async with asyncio.timeout(_DRAIN_WITHIN_S):
+                async with asyncio.timeout(self._patience_s()):
                     await subscription.drain()  # type: ignore[no-untyped-call]
+                self._silent = False
             else:
                 await subscription.unsubscribe()
+        except TimeoutError:
+            self._note_silence(f"leaving {subscription.subject}")
         except (errors.Error, OSError) as error:
             if not self.client.is_closed:
                 _log.warning("NATS: leaving %s: %s", subscription.subject, _words(error))
@@ -201,13 +212,25 @@ class Bus:
         client = self.client
         try:
             if client.is_connected:
+                # Draining can not be cut short.
+                await client.flush(self._patience_s())
                 async with asyncio.timeout(2 * _DRAIN_WITHIN_S):
                     await client.drain()
         except (errors.Error, OSError) as error:
             _log.warning("NATS: the connection could not be drained: %s", _words(error))
         finally:
             with suppress(OSError):
-                await client.close()
+                # What was not sent keeps the socket open while the server takes nothing.
+                async with asyncio.timeout(_BRIEFLY_S):
+                    await client.close()
+
+    def _patience_s(self) -> int:
+        return _BRIEFLY_S if self._silent else _ANSWER_WITHIN_S
+
+    def _note_silence(self, what: str) -> None:
+        if not self._silent:
+            self._silent = True
+            _log.warning("NATS at %s says nothing: %s was not confirmed", self.place, what)
 
     def _wait_s(self) -> float:
         wait_s = min(_FIRST_WAIT_S * 2.0 ** min(self._attempts, 16), _LONGEST_WAIT_S)
@@ -246,6 +269,7 @@ class Bus:
 
     async def _reconnected(self) -> None:
         self._attempts = 0
+        self._silent = False
         _log.warning("NATS at %s: connected again", self.place)
         for function in self.on_reconnect:
             function()

@@ -76,8 +76,7 @@ class NatsIngress:
     async def stop_accepting(self) -> None:
         """Take no further request; those that the server sent already are served."""
         subscriptions, self._subscriptions = self._subscriptions, []
-        for subscription in subscriptions:
-            await self.bus.leave(subscription)
+        await self.bus.leave(*subscriptions)
 
     async def finish(self, timeout_s: float) -> None:
         """Wait until what was asked for has been answered, up to ``timeout_s``."""

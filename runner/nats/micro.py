@@ -94,8 +94,7 @@ class MicroService:
 
     async def close(self) -> None:
         subscriptions, self._subscriptions = self._subscriptions, []
-        for subscription in subscriptions:
-            await self._bus.leave(subscription)
+        await self._bus.leave(*subscriptions)
 
     def count(self, endpoint: str, duration_s: float, problem: str) -> None:
         """A request was served, or not."""

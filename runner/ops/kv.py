@@ -5,6 +5,7 @@ Keys and values are judged here; JavaScript keeps back only what is far too larg
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import re
@@ -28,6 +29,8 @@ MAX_VALUE_BYTES: Final = 100 << 10
 """Of JSON text in UTF-8."""
 _CONNECTIONS_PER_TENANT: Final = 4
 """Fewer than the pool has: one tenant's flood leaves some to others."""
+_WITHIN_S: Final = 10.0
+"""From the call to the answer, however many of the tenant's own come first."""
 _MAX_EXPONENTS: Final = 2000
 _MAX_LIST: Final = 1000
 _MAX_EXPIRES_IN_S: Final = 100 * 365 * 24 * 3600
@@ -75,7 +78,10 @@ class Kv:
         namespace = granted(call, args.binding, KvBinding).namespace
         call.note("db.operation.name", f"{args.__struct_config__.tag}")
         try:
-            call.resolve(await self._act(namespace, args))
+            async with asyncio.timeout(_WITHIN_S), self._turns.of(call.execution.deployment.tenant):
+                answer = await self._act(namespace, args)
+        except TimeoutError:
+            raise OpError("Error", "KV is not available: the database does not answer") from None
         except psycopg.errors.StatementTooComplex:
             raise OpError("RangeError", "KV: the value is nested too deeply") from None
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
@@ -86,6 +92,7 @@ class Kv:
             raise OpError("TypeError", "KV: a value can not have the character U+0000") from None
         except psycopg.errors.ForeignKeyViolation:
             raise OpError("Error", f"KV: the namespace of {args.binding} is gone") from None
+        call.resolve(answer)
 
     async def _act(self, namespace: str, args: _Args) -> object:
         match args:

@@ -5,6 +5,7 @@ Who has the binding sees and changes that worker's tasks, and no others. Must no
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 3
 """Of one tenant: the engine has a few connections for all."""
+_WITHIN_S: Final = 10.0
+"""From the call to the answer, however many of the tenant's own come first."""
 _MAX_MANY: Final = 100
 _MAX_REASON: Final = 1000
 
@@ -96,10 +99,13 @@ class Tasks:
         call.note("messaging.operation.name", f"{args.__struct_config__.tag}")
         tenant = call.execution.deployment.tenant
         try:
-            async with self._turns.of(tenant):
+            async with asyncio.timeout(_WITHIN_S), self._turns.of(tenant):
                 answer = await self._act(call, args, _Place(UUID(tenant), UUID(binding.worker)))
         except (RefusedError, ConflictError) as error:
             raise OpError("Error", f"tasks: {error}") from error
+        except TimeoutError:
+            message = "tasks are not available: the database does not answer"
+            raise OpError("Error", message) from None
         except DatabaseUnavailableError as error:
             message = "tasks are not available: the database can not be reached"
             raise OpError("Error", message) from error

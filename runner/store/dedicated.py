@@ -9,6 +9,7 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from runner.store.connection import ANSWER_WITHIN_S
 from runner.store.pool import connect
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class DedicatedConnection:
-    """Made when it is needed, and again after it was lost. ``async with`` closes it."""
+    """Made when it is needed, and again after it was lost or said nothing for too long. ``async with`` closes it."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -46,5 +47,7 @@ class DedicatedConnection:
         async with self._lock:
             if self._connection is None or self._connection.closed:
                 await self._stack.aclose()
-                self._connection = await self._stack.enter_async_context(connect(self._url))
+                self._connection = await self._stack.enter_async_context(
+                    connect(self._url, answer_within_s=ANSWER_WITHIN_S)
+                )
             yield self._connection

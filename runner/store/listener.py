@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 CHANGES: Final = "isolane_changes"
 _FIRST_BACKOFF_S: Final = 0.05
 _LAST_BACKOFF_S: Final = 2.0
+_ANSWER_WITHIN_S: Final = 5.0
 
 
 class ChangeListener:
@@ -101,8 +102,10 @@ class ChangeListener:
     async def _listen(self, stack: AsyncExitStack) -> Connection:
         connection = await stack.enter_async_context(connect(self._url))
         try:
-            await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
-        except psycopg.Error as error:
-            raise DatabaseUnavailableError("the database", str(error).strip()) from error
+            async with asyncio.timeout(_ANSWER_WITHIN_S):
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
+        except (psycopg.Error, TimeoutError) as error:
+            reason = str(error).strip() or "it does not answer"
+            raise DatabaseUnavailableError("the database", reason) from error
         self.connected.set()
         return connection

@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from runner.errors import DatabaseUnavailableError
+from runner.store.connection import ANSWER_WITHIN_S, BoundedConnection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,6 +27,7 @@ _WAIT_S: Final = 5.0
 # Whoever asks for a connection starts another attempt at once. The pool's own attempts would come ever more rarely while the
 # server is away, and who asks would wait for them after it is back.
 _GIVE_UP_S: Final = 0.5
+_CLOSE_WITHIN_S: Final = 1.0
 _OPTIONS: Final[dict[str, Any]] = {
     "application_name": "isolane",
     "connect_timeout": _CONNECT_WITHIN_S,
@@ -47,7 +49,7 @@ def describe(url: str) -> str:
 
 @asynccontextmanager
 async def open_pool(url: str, *, least: int = 1, most: int = 10) -> AsyncIterator[Pool]:
-    """Open ``least`` to ``most`` connections in autocommit mode; each is tested before it is lent.
+    """Open ``least`` to ``most`` connections in autocommit mode; each is tested before it is lent, and answers in time or is closed.
 
     Raises
     ------
@@ -62,6 +64,8 @@ async def open_pool(url: str, *, least: int = 1, most: int = 10) -> AsyncIterato
         max_size=most,
         timeout=_WAIT_S,
         reconnect_timeout=_GIVE_UP_S,
+        connection_class=BoundedConnection,
+        configure=_bound,
         kwargs={"autocommit": True, **_OPTIONS},
         check=AsyncConnectionPool.check_connection,
         name="store",
@@ -69,7 +73,7 @@ async def open_pool(url: str, *, least: int = 1, most: int = 10) -> AsyncIterato
     try:
         await pool.open(wait=True, timeout=_CONNECT_WITHIN_S)
     except PoolTimeout as error:
-        await pool.close()
+        await pool.close(_CLOSE_WITHIN_S)
         # The pool keeps why to itself: ask once more.
         async with connect(url):
             pass
@@ -77,12 +81,17 @@ async def open_pool(url: str, *, least: int = 1, most: int = 10) -> AsyncIterato
     try:
         yield pool
     finally:
-        await pool.close()
+        await pool.close(_CLOSE_WITHIN_S)
+
+
+async def _bound(connection: Connection) -> None:
+    assert isinstance(connection, BoundedConnection)
+    connection.answer_within_s = ANSWER_WITHIN_S
 
 
 @asynccontextmanager
-async def connect(url: str) -> AsyncIterator[Connection]:
-    """Open one connection in autocommit mode.
+async def connect(url: str, *, answer_within_s: float | None = None) -> AsyncIterator[Connection]:
+    """Open one connection in autocommit mode; see ``BoundedConnection`` for ``answer_within_s``.
 
     Raises
     ------
@@ -91,8 +100,9 @@ async def connect(url: str) -> AsyncIterator[Connection]:
 
     """
     try:
-        connection = await psycopg.AsyncConnection.connect(url, autocommit=True, **_OPTIONS)
+        connection = await BoundedConnection.connect(url, autocommit=True, **_OPTIONS)
     except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
         raise DatabaseUnavailableError(describe(url), str(error).strip()) from error
+    connection.answer_within_s = answer_within_s
     async with connection:
         yield connection

@@ -5,6 +5,7 @@ Must not know how tasks are executed.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
@@ -218,8 +219,8 @@ class Duties:
             duty.start()
 
     async def stop(self) -> None:
-        for duty in self._duties:
-            await duty.stop()
+        # Each may have to wait for a server that says nothing.
+        await asyncio.gather(*(duty.stop() for duty in self._duties))
 
 
 def _nothing() -> None:

@@ -64,6 +64,7 @@ _RULED_EVERY_S: Final = 0.25
 _LOOK_EVERY_S: Final = 0.1
 _LOOK_BACK_S: Final = 0.002
 _LAST_WORDS_S: Final = 5.0
+_LAST_CLAIM_S: Final = 3.0
 
 
 class ExecutorOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,8 +146,11 @@ class Executor(Duty):
         self._wakes.remove(self._hearer)
         self.hand.stopping.set()
         self.wake()
-        # A claim that is under way is awaited: what it took would lie there until its lease ends.
-        await asyncio.wait([self._task])
+        # A claim that is under way is awaited: what it took would lie there until its lease ends. A server that says nothing is not.
+        _, late = await asyncio.wait([self._task], timeout=_LAST_CLAIM_S)
+        for claiming in late:
+            claiming.cancel()
+            await asyncio.wait([claiming])
         self._task = None
         self.writer.rides = False
         self.writer.left_behind(self.writer.take_riders())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.test_serve import HELLO, SLOW, insert
+from tests.integration.test_serve import FOREVER, HELLO, SLOW, insert
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,8 +28,9 @@ WHO = {"authorization": f"Bearer {TOKEN}"}
 class Several:
     """A running ``serve`` with more processes than one."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, database: str) -> None:
         self.running = running
+        self.database = database
         running.reach()
         self.control = running.wait_for("Control ").removeprefix("Control ")
 
@@ -53,7 +55,7 @@ def several(serve: Callable[..., Running], servers: dict[str, str]) -> Several:
     insert(servers["DATABASE_URL"], "hello", HELLO)
     insert(servers["DATABASE_URL"], "slow", SLOW)
     environ = {"RUNNER_PROCESSES": "2", "WORKER_POOL_SIZE": "3", "CONTROL_TOKEN": TOKEN}
-    return Several(serve(**environ))
+    return Several(serve(**environ), servers["DATABASE_URL"])
 
 
 def served_by(several: Several) -> dict[str, float]:
@@ -130,6 +132,47 @@ def test_a_signal_lets_what_runs_finish_in_all_of_them(several: Several) -> None
         client.close()
         assert answer.endswith(b"finished")
     assert several.running.process.wait(10) == 0
+
+
+def test_one_that_is_killed_while_they_drain_does_not_keep_the_others_from_it(
+    several: Several,
+) -> None:
+    """What the other runs is finished, nothing is started again, and the whole ends."""
+    pids = [one["pid"] for one in several.wait_until_all_serve(starts=2)]
+    clients = [socket.create_connection(("127.0.0.1", several.running.port)) for _ in range(6)]
+    for client in clients:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: slow.workers.rocks\r\nconnection: close\r\n\r\n")
+    while len([line for line in several.running.lines if "begun" in line]) < 6:
+        pass
+    several.running.process.send_signal(signal.SIGTERM)
+    several.running.wait_for("draining ")
+    os.kill(pids[0], signal.SIGKILL)
+    finished = 0
+    for client in clients:
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            while data := client.recv(65536):
+                answer += data
+        client.close()
+        finished += answer.endswith(b"finished")
+    assert several.running.process.wait(20) == 0
+    assert finished == sum("200 slow" in line for line in several.running.lines)
+    assert not any("next start" in line for line in several.running.lines)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+def test_a_second_signal_ends_all_of_them_at_once(several: Several) -> None:
+    insert(several.database, "forever", FOREVER)
+    pids = [one["pid"] for one in several.wait_until_all_serve(starts=2)]
+    with socket.create_connection(("127.0.0.1", several.running.port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: forever.workers.rocks\r\n\r\n")
+        several.running.wait_for("begun")
+        several.running.process.send_signal(signal.SIGTERM)
+        several.running.wait_for("draining ")
+        several.running.process.send_signal(signal.SIGINT)
+        assert several.running.process.wait(20) == 128 + signal.SIGINT
+        while any(Path(f"/proc/{pid}").exists() for pid in pids):
+            pass
 
 
 def test_draining_by_the_control_listener_ends_them_all(several: Several) -> None:

@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -21,6 +22,11 @@ HELLO = "export default { fetch: (r, env) => new Response(`one ${env.A}`) };"
 SLOW = (
     "export default { async fetch() { console.log('begun');"
     " await new Promise((r) => setTimeout(r, 700)); return new Response('finished'); } };"
+)
+
+FOREVER = (
+    "export default { async fetch() { console.log('begun');"
+    " await new Promise((r) => setTimeout(r, 100_000)); return new Response('late'); } };"
 )
 
 
@@ -134,6 +140,25 @@ def test_a_signal_lets_what_runs_finish(
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b"finished")
     assert running.process.wait(10) == 0
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_ends_it_at_once(
+    serve: Callable[..., Running], servers: dict[str, str], second: signal.Signals
+) -> None:
+    insert(servers["DATABASE_URL"], "forever", FOREVER)
+    running = serve(DRAIN_TIMEOUT_MS="60000", WALL_CLOCK_TIMEOUT_MS="90000")
+    running.reach()
+    with socket.create_connection(("127.0.0.1", running.port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nhost: forever.workers.rocks\r\n\r\n")
+        running.wait_for("begun")
+        hosts = running.hosts()
+        running.process.send_signal(signal.SIGTERM)
+        running.wait_for("draining ")
+        running.process.send_signal(second)
+        assert running.process.wait(20) == 128 + second
+        while any(Path(f"/proc/{pid}").exists() for pid in hosts):
+            pass
 
 
 def test_machines_read_its_log_as_objects(

@@ -7,6 +7,7 @@ import base64
 import binascii
 import hashlib
 import json
+import signal
 import socket
 from typing import TYPE_CHECKING, Any, Self
 
@@ -46,6 +47,15 @@ class NatsServer:
             assert line, said.decode()
             said += line
         self._reader = asyncio.create_task(stderr.read())
+
+    def pause(self) -> None:
+        """Let it be there and say nothing, until :meth:`resume`; the machine goes on to take connections for it."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     async def stop(self) -> None:
         if self._process is not None:
