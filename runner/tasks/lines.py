@@ -17,6 +17,7 @@ from psycopg import AsyncRawCursor, errors
 from psycopg.pq import Format
 
 from runner.errors import ConflictError, DatabaseUnavailableError, RefusedError
+from runner.store.connection import ANSWER_WITHIN_S
 from runner.store.named_queries import load_queries
 from runner.store.pool import connect, describe
 from runner.tasks.arrays import array_of
@@ -166,7 +167,7 @@ class Lines:
             if await _alive(line.connection):
                 return line, opening
             await opening.__aexit__(None, None, None)
-        opening = connect(self._url)
+        opening = connect(self._url, answer_within_s=ANSWER_WITHIN_S)
         connection = await opening.__aenter__()
         try:
             await connection.execute(self._settings)
