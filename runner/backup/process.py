@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from runner.backup.child import Job
 
 _GOES_S: Final = 5.0
+_MAX_ANSWER: Final = 16 << 20
+"""Bytes: all backups that were deleted are named."""
 
 
 async def make_in_process(job: Job) -> Made:
@@ -33,6 +35,7 @@ async def make_in_process(job: Job) -> Made:
             stdout=asyncio.subprocess.PIPE,
             # A terminal's Ctrl-C is the runner's alone.
             start_new_session=True,
+            limit=_MAX_ANSWER,
         )
     except OSError as error:
         raise BackupError(f"its process can not be started: {error}") from error

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import httpx
+import msgspec
 import pytest
 
 from runner.backup.child import Job, Made
@@ -260,3 +262,18 @@ def test_the_seeds_names_set_the_schedule_and_so_many_are_kept(
     runner.wait_for("was deleted, as newer ones are enough", 40)
     runner.stop()
     assert len(list((cli.folder / "backups").glob("isolane-*.backup"))) in {2, 3}
+
+
+async def test_what_the_process_says_may_be_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names each backup that it deleted, and there may have been thousands."""
+    gone = [NAME] * 5000
+    said = msgspec.json.encode(Made(place="p", rows=1, bytes=1, pruned=gone)).decode()
+    (tmp_path / "said").write_text(said + "\n")
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\nexec cat {tmp_path}/said\n")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    made = await make_in_process(Job(database_url="", place=PlaceSettings(), name="n", keep=1))
+    assert made.pruned == gone
