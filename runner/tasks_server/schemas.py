@@ -19,19 +19,18 @@ if TYPE_CHECKING:
     from runner.tasks_server.checking import Schema
     from runner.tasks_server.compound import Shape
 
-_TEMPLATE: Final = "#/components/schemas/{name}"
 _ANYTHING: Final[Schema] = {"type": "object", "additionalProperties": True}
 
 
-def describe_bodies(template: str = _TEMPLATE) -> dict[str, Schema]:
-    """Return components by name; they refer to each other as ``template`` says.
+def describe_bodies() -> dict[str, Schema]:
+    """Return components by name, which refer to each other.
 
     ``TaskRegistration`` (its two forms: ``FetchTask``, ``CurlTask``), ``TaskChange``, ``TaskConfig`` (what is shown), ``OwnerRegistration``,
     ``CertificateUpload``, and of what is answered ``Refusal`` and ``ErrorTree``.
     """
 
     def ref(name: str) -> Schema:
-        return {"$ref": template.format(name=name)}
+        return {"$ref": f"#/components/schemas/{name}"}
 
     return {
         "TaskRegistration": {"anyOf": [ref("FetchTask"), ref("CurlTask")]},
