@@ -99,7 +99,7 @@ async def serve(
         stack.push_async_callback(listener.close)
         base = f"http://127.0.0.1:{sock.getsockname()[1]}"
         limits = httpx.Limits(max_connections=200)
-        http = httpx.AsyncClient(base_url=base, limits=limits, timeout=30, trust_env=False)
+        http = httpx.AsyncClient(base_url=base, limits=limits, timeout=100, trust_env=False)
         await stack.enter_async_context(http)
         yield Served(server, http, engine)
 
