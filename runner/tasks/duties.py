@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 RESCUE_EVERY_S: Final = 1.0
 PATIENCE_S: Final = 2.5
 """After an outage, and after the start, everybody may renew leases for so long before those that ended are taken away."""
+_SILENCE_S: Final = 1.0
+"""An answer that took longer is the end of an outage."""
 _BATCH: Final = 500
 _CLEAN_EVERY_S: Final = 60.0
 _SCHEDULES_EVERY_S: Final = 5.0
@@ -59,10 +61,11 @@ class Rescuer(Duty):
         self.rescued = 0
 
     async def turn(self) -> float:
+        # Before anything is taken away: what is asked while the database says nothing is done as soon as it does again, and then
+        # nobody could have renewed a lease.
+        await self._ask()
         left_s = self._patience_s - (self.clock.now() - self._sound_since).total_seconds()
         if left_s > 0:
-            # Whether the database is away is to be known.
-            await self._ask()
             return min(left_s, RESCUE_EVERY_S, self._every_s)
         while True:
             some = await self._rescue()
@@ -73,12 +76,16 @@ class Rescuer(Duty):
                 return spread(self._every_s)
 
     async def _ask(self) -> None:
+        began = self.clock.now()
         try:
             async with self._engine.lines.lend() as line:
                 await line.rows("time", now=None)
         except DatabaseUnavailableError:
             self._sound_since = self.clock.now()
             raise
+        now = self.clock.now()
+        if (now - began).total_seconds() > _SILENCE_S:
+            self._sound_since = now
 
     async def _rescue(self) -> list[Rescued]:
         try:

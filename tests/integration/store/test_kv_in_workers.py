@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from pools.protocol import Mode, OutcomeKind
@@ -15,7 +17,7 @@ from runner.deployments import make_deployment, make_limits
 from runner.execution import Response
 from runner.journal import Silence
 from runner.ops.limits import DEFAULT_OP_LIMITS, OpLimit
-from runner.store.pool import open_pool
+from runner.store.pool import connect, open_pool
 from runner.streams import ByteStream
 
 if TYPE_CHECKING:
@@ -143,6 +145,35 @@ async def test_without_a_database_a_namespace_says_so(runner: Runner, namespace:
     assert (
         await run(runner, body, KV=namespace) == "KV is not available: this runner has no database"
     )
+
+
+async def test_a_tenant_that_waits_for_the_database_leaves_connections_to_others(
+    runner: Runner, namespace: KvBinding, database: str
+) -> None:
+    """All puts of one tenant hang at a row that somebody else holds."""
+    source = "export default { async task(payload, env) { %s } }"
+    floods = deployment(
+        source % "await Promise.all(Array.from({ length: 8 }, () => env.KV.put('k', 3)))",
+        KV=namespace,
+    )
+    others = msgspec.structs.replace(
+        deployment(source % "return env.KV.get('other')", KV=namespace), tenant="u"
+    )
+    event = b'{"type":"task","payload":null}'
+    async with open_pool(database, most=5) as few, connect(database) as holder:
+        runner.world.pool = few
+        await run(runner, "await env.KV.put('k', 1); await env.KV.put('other', 2)", KV=namespace)
+        async with holder.transaction():
+            await holder.execute("SELECT FROM kv_data WHERE key = 'k' FOR UPDATE")
+            flood = runner.dispatcher.start(floods, event)
+            async with asyncio.timeout(30):
+                while few.get_stats()["pool_size"] - few.get_stats()["pool_available"] < 4:
+                    await asyncio.sleep(0)
+            other = runner.dispatcher.start(others, event)
+            assert (await other.ended()).kind is OutcomeKind.OK
+            assert other.result is not None
+            assert json.loads(other.result.json)["data"] == 2
+        assert (await flood.ended()).kind is OutcomeKind.OK
 
 
 async def test_the_purge_starts_and_stops_with_its_pool(pool: Pool) -> None:

@@ -419,6 +419,33 @@ async def test_the_database_may_go_away_while_tasks_run(
     assert executor.writer.refused == 0
 
 
+async def test_after_a_silence_leases_are_renewed_before_they_are_taken_away(empty: str) -> None:
+    """What the rescuer asked while the database said nothing takes nothing away when it speaks again."""
+    from tests.integration.store.scheduling import HandClock
+
+    clock = HandClock()
+    async with open_line(empty) as line, open_engine(line.url, clock) as engine:
+        rescuer = Rescuer(engine, patience_s=3)
+        await rescuer.attempt()
+        clock.advance(4)
+        assert await rescuer.attempt() > 0.5
+        async with engine.lines.lend() as one:
+            await one.connection.execute(
+                "INSERT INTO tasks (script, status, attempts, lease_id, leased_until)"
+                " VALUES ('x', 'running', 1, gen_random_uuid(), '2000-01-01')"
+            )
+        line.freeze()
+        asking = asyncio.create_task(rescuer.attempt())
+        await asyncio.sleep(0)
+        clock.advance(20)
+        line.thaw()
+        assert await asking == 1.0
+        assert rescuer.rescued == 0
+        clock.advance(3)
+        await rescuer.attempt()
+        assert rescuer.rescued == 1
+
+
 async def test_after_an_outage_leases_are_renewed_before_they_are_taken_away(empty: str) -> None:
     """The rescuer waits until executors had the time to come back."""
     from tests.integration.store.scheduling import HandClock
