@@ -5,7 +5,6 @@ Must not know SQL, nor how tasks are claimed.
 
 from __future__ import annotations
 
-import random
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
@@ -16,13 +15,13 @@ from runner.errors import BusyError, NotResolvedError
 from runner.events.context import EventContext
 from runner.events.trace import parse_traceparent
 from runner.executor.attempt import Attempts
+from runner.executor.claimed import event_of, outcome_of
 from runner.executor.handler_word import HandlerWord
-from runner.executor.script_tasks import event_of
 from runner.executor.suspects import Suspects
 from runner.executor.verdict import failure_of
 from runner.journal import EventLine
 from runner.tasks.settlements import MAX_ATTEMPTS
-from runner.tasks.task import NOBODY, Completed, Failed, Released
+from runner.tasks.task import NOBODY, Failed, Released
 
 if TYPE_CHECKING:
     from runner.deployments import Deployment
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from runner.tasks.task import Outcome as TaskOutcome
     from runner.telemetry.observer import AttributeValue
 
-_LOST_AGAIN_S: Final = 0.25
 _CUT_OFF: Final = {
     "timeout": OutcomeKind.WALL_CLOCK,
     "cancelled": OutcomeKind.ABORTED,
@@ -100,30 +98,7 @@ class WorkerTasks:
             admission.leave(deployment.tenant, deployment.worker)
             run.word.close()
             self._tell(run, context, started, ended)
-        return self._outcome(run, ended)
-
-    def _outcome(self, run: _Run, ended: Ended) -> TaskOutcome:
-        task, said = run.task, run.word.said
-        if run.word.refusal is not None:
-            return Failed(error=run.word.refusal, reason="settings", final=True)
-        failure = failure_of(ended, task_type=task.type, timeout_ms=run.word.timeout_ms)
-        if failure is None:
-            return Completed(ended.result.value)
-        if failure.released:
-            return Released(after_s=1.0 if ended.outcome.kind is OutcomeKind.BUSY else 0.0)
-        if ended.outcome.kind is OutcomeKind.HOST_LOST:
-            counted = self._suspects.guilty(task.id, alone=ended.alone)
-            return Released(
-                error=failure.error, reason=failure.reason, counted=counted, after_s=_LOST_AGAIN_S
-            )
-        policy = said.policy if task.retry is None else None
-        return Failed(
-            error=failure.error,
-            reason=failure.reason,
-            final=failure.final,
-            retry_after_s=None if policy is None else policy.delay_s(task.attempts, random.random),
-            max_attempts=said.max_attempts,
-        )
+        return outcome_of(task, ended, run.word, self._suspects)
 
     def _tell(self, run: _Run, context: EventContext, started: float, ended: Ended | None) -> None:
         task, deployment = run.task, run.deployment
