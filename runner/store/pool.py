@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 Connection: TypeAlias = psycopg.AsyncConnection[tuple[Any, ...]]
-Pool: TypeAlias = AsyncConnectionPool[Connection]
+Pool: TypeAlias = AsyncConnectionPool[BoundedConnection]
 
 _CONNECT_WITHIN_S: Final = 5
 # A request that can not get a connection in this time is answered with 503.
@@ -28,6 +28,7 @@ _WAIT_S: Final = 5.0
 # server is away, and who asks would wait for them after it is back.
 _GIVE_UP_S: Final = 0.5
 _CLOSE_WITHIN_S: Final = 1.0
+_CHECK_WITHIN_S: Final = 3.0
 _OPTIONS: Final[dict[str, Any]] = {
     "application_name": "isolane",
     "connect_timeout": _CONNECT_WITHIN_S,
@@ -67,7 +68,7 @@ async def open_pool(url: str, *, least: int = 1, most: int = 10) -> AsyncIterato
         connection_class=BoundedConnection,
         configure=_bound,
         kwargs={"autocommit": True, **_OPTIONS},
-        check=AsyncConnectionPool.check_connection,
+        check=_check,
         name="store",
     )
     try:
@@ -84,8 +85,14 @@ async def open_pool(url: str, *, least: int = 1, most: int = 10) -> AsyncIterato
         await pool.close(_CLOSE_WITHIN_S)
 
 
-async def _bound(connection: Connection) -> None:
-    assert isinstance(connection, BoundedConnection)
+async def _bound(connection: BoundedConnection) -> None:
+    connection.answer_within_s = ANSWER_WITHIN_S
+
+
+async def _check(connection: BoundedConnection) -> None:
+    """Raise what psycopg raises when a connection is of no use."""
+    connection.answer_within_s = _CHECK_WITHIN_S
+    await AsyncConnectionPool.check_connection(connection)
     connection.answer_within_s = ANSWER_WITHIN_S
 
 
