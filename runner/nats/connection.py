@@ -35,7 +35,8 @@ _CONNECT_WITHIN_S: Final = 5
 _DRAIN_WITHIN_S: Final = 5
 _ANSWER_WITHIN_S: Final = 3
 _BRIEFLY_S: Final = 1
-"""For a server that has just said nothing for longer."""
+_SILENT_S: Final = 10.0
+"""For so long a server that was asked for a sign and gave none is not asked for another."""
 _PING_EVERY_S: Final = 10
 _REPORT_EVERY_S: Final = 10.0
 _BUFFER_BYTES: Final = 4 << 20
@@ -62,8 +63,7 @@ class Bus:
         self._lost: dict[str, int] = {}
         self._reported: dict[str, float] = {}
         self._closing = False
-        self._silent = False
-        """The server was asked for a sign, and gave none."""
+        self._silent_until = 0.0
         self.client = Client()
         """nats-py's, for what this class does not cover (JetStream)."""
         self.on_reconnect: list[Callable[[], None]] = []
@@ -139,10 +139,9 @@ class Bus:
 
     async def _leave(self, subscription: Subscription) -> None:
         try:
-            if self.connected:
-                async with asyncio.timeout(self._patience_s()):
+            if self.connected and not self._silent:
+                async with asyncio.timeout(_ANSWER_WITHIN_S):
                     await subscription.drain()  # type: ignore[no-untyped-call]
-                self._silent = False
             else:
                 await subscription.unsubscribe()
         except TimeoutError:
@@ -211,9 +210,9 @@ class Bus:
         self._closing = True
         client = self.client
         try:
-            if client.is_connected:
+            if client.is_connected and not self._silent:
                 # Draining can not be cut short.
-                await client.flush(self._patience_s())
+                await client.flush(_ANSWER_WITHIN_S)
                 async with asyncio.timeout(2 * _DRAIN_WITHIN_S):
                     await client.drain()
         except (errors.Error, OSError) as error:
@@ -224,12 +223,13 @@ class Bus:
                 async with asyncio.timeout(_BRIEFLY_S):
                     await client.close()
 
-    def _patience_s(self) -> int:
-        return _BRIEFLY_S if self._silent else _ANSWER_WITHIN_S
+    @property
+    def _silent(self) -> bool:
+        return asyncio.get_running_loop().time() < self._silent_until
 
     def _note_silence(self, what: str) -> None:
         if not self._silent:
-            self._silent = True
+            self._silent_until = asyncio.get_running_loop().time() + _SILENT_S
             _log.warning("NATS at %s says nothing: %s was not confirmed", self.place, what)
 
     def _wait_s(self) -> float:
@@ -269,7 +269,7 @@ class Bus:
 
     async def _reconnected(self) -> None:
         self._attempts = 0
-        self._silent = False
+        self._silent_until = 0.0
         _log.warning("NATS at %s: connected again", self.place)
         for function in self.on_reconnect:
             function()

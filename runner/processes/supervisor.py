@@ -20,7 +20,8 @@ _FIRST_WAIT_S: Final = 0.1
 _LONGEST_WAIT_S: Final = 30.0
 _WELL_S: Final = 30.0
 """Who has lived so long is started at once when it ends."""
-_MARGIN_S: Final = 15.0
+_MARGIN_S: Final = 20.0
+"""What an end takes beyond the drain, at most, when the database and NATS say nothing."""
 
 
 class Processes:
