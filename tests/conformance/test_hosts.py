@@ -136,6 +136,9 @@ def test_a_stopped_lane_does_not_stop_the_heartbeat(blob: bytes) -> None:
     with running_host(blob, Mode.PINNED) as host:
         key = host.lane.deploy("export default { task() { for (;;) {} } }")
         host.lane.start(key, limits=Limits(cpu_ms=0, wall_ms=0, ops=DEFAULT_OPS))
+        # One may have been on its way before the execution began.
+        while not host.hear_heartbeat().lanes[0].executions_running:
+            pass
         assert host.hear_heartbeat().lanes[0].executions_running == 1
         os.kill(host.process.pid, signal.SIGKILL)
 
