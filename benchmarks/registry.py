@@ -22,6 +22,7 @@ SCENARIOS: Final = {
     "http-tasks": "HTTP tasks: due ones drained by fetch and by curl, lateness of due times and of crons",
     "tasks-server": "the tasks server's API: a task looked at, registered, listed, with a million in the table",
     "telemetry": "dispatch with metrics and traces, and without",
+    "resolution": "from a request to its worker, when that is known",
     "routing": "a worker that asks another: in the runner, and over loopback HTTP",
     "fairness": "one tenant's latency, alone and beside another that floods the runner",
     "bodies": "bodies of 1 GB through a TransformStream, compression and unread: memory and rate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import psycopg
@@ -13,6 +14,9 @@ from runner.store.migrate import Migrator
 from runner.store.pool import connect, open_pool
 from runner.store.tenant_databases import drop_platform_database, role_of
 from tests.integration.bindings.tenant_platform import LIMITS, Platform, active, settled
+
+if TYPE_CHECKING:
+    from runner.store.pool import Pool
 
 
 async def test_no_sql_of_a_tenant_reaches_another_s_or_ours(
@@ -178,9 +182,20 @@ async def test_a_role_comes_into_its_own_database_alone_and_a_stolen_password_is
         )
 
 
+async def made(pool: Pool) -> set[str]:
+    """Return the roles and databases of tenants that the server has, of whatever test."""
+    async with pool.connection() as connection:
+        cursor = await connection.execute(
+            "SELECT 'role ' || rolname FROM pg_roles WHERE rolname ~ '^isolane_t_'"
+            " UNION ALL SELECT datname FROM pg_database WHERE datname ~ '^isolane_t_'"
+        )
+        return {name for (name,) in await cursor.fetchall()}
+
+
 async def test_a_database_is_made_whole_or_not_at_all_and_dropped_with_its_role(
     platform: Platform,
 ) -> None:
+    before = await made(platform.store)
     tenant = await platform.tenant()
     binding = await platform.create(tenant, name="one")
     with pytest.raises(ConflictError, match="'one' already"):
@@ -192,12 +207,7 @@ async def test_a_database_is_made_whole_or_not_at_all_and_dropped_with_its_role(
     )
     assert await platform.worker(binding).query("SELECT 1") == [["1"]]
     assert await drop_platform_database(platform.store, platform.url, tenant=tenant, config=config)
-    async with platform.store.connection() as connection:
-        cursor = await connection.execute(
-            "SELECT (SELECT count(*) FROM pg_roles WHERE rolname ~ '^isolane_t_'),"
-            " (SELECT count(*) FROM pg_database WHERE datname ~ '^isolane_t_')"
-        )
-        assert await cursor.fetchone() == (0, 0)
+    assert await made(platform.store) == before
 
 
 async def test_an_operator_without_superuser_can_make_end_and_drop_databases(
@@ -270,13 +280,10 @@ async def test_a_database_that_lets_everybody_in_gets_no_tenants(
         await connection.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO tenant_maker")
     async with open_pool(url, most=2) as pool:
         platform = Platform(pool, url, LIMITS)
+        before = await made(pool)
         with pytest.raises(
             RefusedError, match='REVOKE CONNECT ON DATABASE "open_house" FROM PUBLIC'
         ):
             await platform.create()
-        async with pool.connection() as connection:
-            cursor = await connection.execute(
-                "SELECT count(*) FROM pg_roles WHERE rolname ~ '^isolane_t_'"
-            )
-            assert await cursor.fetchone() == (0,)
+        assert await made(pool) == before
         await platform.close()

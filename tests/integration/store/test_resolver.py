@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -102,21 +100,6 @@ async def test_a_hit_asks_nobody_and_waits_for_nothing(world: World) -> None:
             coroutine.send(None)
         assert stopped.value.value.name == "a"
     assert len(world.lookup.asked) == asked
-
-
-async def test_a_hit_takes_less_than_20_microseconds(world: World) -> None:
-    await world.deploy("a")
-    await world.resolve("a.workers.test")
-    request = Request("GET", "http", "/")
-    request.host = "a.workers.test"
-    best = 1.0
-    for _ in range(20):
-        began = perf_counter()
-        for _ in range(100):
-            await world.resolver.resolve(request)
-        best = min(best, (perf_counter() - began) / 100)
-    # Counting lines makes everything slower.
-    assert best < (20e-6 if sys.gettrace() is None else 400e-6)
 
 
 async def test_many_who_want_the_same_ask_once(world: World, own_database: str) -> None:
