@@ -3,9 +3,17 @@
 
 import { regExpExec, stringToLowerCase } from '../primordials.js';
 
+// The last name that needed them: whoever makes URLs of such a host makes many.
+let asked = '';
+let answer = '';
+
 /** https://url.spec.whatwg.org/#concept-domain-to-ascii, with beStrict false, as whatwg-url calls it. */
 export function toASCII(domain, options) {
   // A label that begins with xn-- has to be decoded and checked.
   if (regExpExec(/^(?!.*xn--)[ -~]*$/i, domain) !== null) return stringToLowerCase(domain);
-  return core.use('idna').toASCII(domain, options);
+  if (domain !== asked) {
+    answer = core.use('idna').toASCII(domain, options);
+    asked = domain;
+  }
+  return answer;
 }
