@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from typing import TYPE_CHECKING, Final
 
 import psycopg
+
+from runner.store.recurring import Recurring
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,7 +25,7 @@ _BATCH: Final = 500
 """Rows: few enough to hold no lock for long."""
 
 
-class KvPurge:
+class KvPurge(Recurring):
     """Runs between :meth:`start` and :meth:`stop`."""
 
     def __init__(
@@ -34,28 +35,11 @@ class KvPurge:
         batch: int = _BATCH,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        super().__init__("purge of kv_data", _EVERY_S, sleep=sleep)
         self._store = store
         self._batch = batch
-        self._sleep = sleep
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="purge of kv_data")
-
-    async def stop(self) -> None:
-        """Give up a batch that is under way."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
-
-    async def _run(self) -> None:
-        while True:
-            # Runners that were started together must not come together for ever.
-            await self._sleep(_EVERY_S * random.uniform(0.5, 1.5))  # noqa: S311
-            await self._purge()
-
-    async def _purge(self) -> None:
+    async def work(self) -> None:
         try:
             while await self._store.purge(self._batch) == self._batch:
                 pass
