@@ -21,6 +21,7 @@ from runner.events.task import TaskEvent
 from runner.executor.errors import ScriptRefusedError, TaskStreamError
 from runner.executor.handler_word import HandlerWord
 from runner.executor.message import answer_of, read_message, refusal
+from runner.schedules.clock import SystemClock
 from runner.tasks.policy import DEFAULT_RETRY
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ class TaskStream:
                 backoff_s = _FIRST_BACKOFF_S
             except _UNAVAILABLE as error:
                 _log.warning("no tasks can be fetched: %s; next try in %.1f s", error, backoff_s)
-                await _pause(self._stopping, backoff_s)
+                await SystemClock().wait(self._stopping, backoff_s)
                 backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
             for _ in range(places - len(messages)):
                 self._free.release()
@@ -270,11 +271,3 @@ async def _told(telling: Awaitable[None]) -> None:
         await telling
     except _UNAVAILABLE as error:
         _log.warning("JetStream could not be told: %s", error)
-
-
-async def _pause(stopping: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stopping.wait()
-    except TimeoutError:
-        pass

@@ -22,6 +22,7 @@ from runner.executor.handler_word import HandlerWord
 from runner.executor.table_rows import LEASE_S, REFUSED, Finish
 from runner.executor.table_statements import MOST_LOST
 from runner.executor.verdict import failure_of
+from runner.schedules.clock import SystemClock
 from runner.tasks.encoding import encode_json
 from runner.tasks.errors import TaskRefusedError
 from runner.tasks.settlements import read_policy
@@ -123,7 +124,7 @@ class TableExecutor:
                         self._begin(row)
                     if len(claimed) == free:
                         continue
-            await _pause(self._stopping if away else self._wake, pause_s)
+            await SystemClock().wait(self._stopping if away else self._wake, pause_s)
 
     def _complain(self, error: Exception, *, told: bool) -> float:
         if not told:
@@ -168,7 +169,7 @@ class TableExecutor:
         except BusyError as error:
             _log.warning("task %s is put back: %s", row.id, error)
             # The row may have no place for a time.
-            await _pause(self._stopping, _BUSY_S)
+            await SystemClock().wait(self._stopping, _BUSY_S)
             return Finish(row, "pending", uncounted=1)
         return self._finish_of(row, ended, word)
 
@@ -309,9 +310,3 @@ def _event_of(row: Row) -> TaskEvent:
         queue=row.queue,
         scheduled_time=None if scheduled is None else int(scheduled.timestamp() * 1000),
     )
-
-
-async def _pause(event: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
