@@ -63,6 +63,8 @@ _RULED_EVERY_S: Final = 0.25
 """Where limits hold back what is due, time alone may let it go."""
 _LOOK_EVERY_S: Final = 0.1
 _LOOK_BACK_S: Final = 0.002
+_SMALL_CLAIM: Final = 50
+"""Halves of less would cost more than they gain."""
 _LAST_WORDS_S: Final = 5.0
 _LAST_CLAIM_S: Final = 3.0
 
@@ -117,6 +119,10 @@ class Executor(Duty):
         self._claimer = Claimer(engine.lines, wanted, self.name, options.lease_s)
         self._hearer = Hearer(self.wake, self._cancelled, self._rules_changed)
         self._writing: asyncio.Task[None] | None = None
+        # With half of the places claimed, the next claim is on its way while those are begun.
+        self._most_at_once = min(
+            options.batch, max(_SMALL_CLAIM, (options.concurrency + 1) // 2)
+        )
         self._ruled = False
         self._ruled_due = True
         self._looked_at = 0.0
@@ -186,7 +192,7 @@ class Executor(Duty):
         if free <= 0:
             self.writer.left_behind(self.writer.take_riders())
             return self.options.poll_s
-        asked = min(self._share(free) if self.options.fair else free, self.options.batch)
+        asked = min(self._share(free) if self.options.fair else free, self._most_at_once)
         claimed = 0
         began = asyncio.get_running_loop().time()
         by_rules = self._ruled and self._ruled_due and not self._typed

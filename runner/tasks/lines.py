@@ -60,7 +60,8 @@ class Line:
 
     async def rows(self, query: str, /, **values: Any) -> list[tuple[Any, ...]]:
         cursor = await self._execute(query, values, binary=True)
-        return await cursor.fetchall() if cursor.description else []
+        # `description` would describe each column, which takes longer than reading a row.
+        return [] if cursor.rownumber is None else await cursor.fetchall()
 
     async def _execute(
         self, query: str, values: dict[str, Any], *, binary: bool

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 STREAK_S: Final = 0.05
 """Others wait so long at most for their first task."""
-BUSY: Final = 500
+BUSY: Final = 100
 """Who claims less leaves little behind, and may well look around each time."""
 _RECENT_S: Final = 1.0
 

@@ -1,0 +1,30 @@
+-- What a column of tasks may have is the column's type now. PostgreSQL reads the text of each CHECK of a table anew for every statement
+-- that updates it, of whichever columns: a claim and an outcome took a sixth less of the server's time without (docs/decisions/022).
+
+CREATE DOMAIN task_queue AS text
+    CONSTRAINT queue_has_1_to_100_characters CHECK (VALUE <> '' AND length(VALUE) <= 100);
+CREATE DOMAIN task_kind AS text
+    CONSTRAINT kind_is_script_worker_or_http CHECK (VALUE IN ('script', 'worker', 'http'));
+CREATE DOMAIN task_type AS text
+    CONSTRAINT type_has_1_to_100_characters CHECK (VALUE <> '' AND length(VALUE) <= 100);
+CREATE DOMAIN task_key AS text
+    CONSTRAINT key_has_255_characters_at_most CHECK (length(VALUE) <= 255);
+CREATE DOMAIN task_priority AS smallint
+    CONSTRAINT priority_is_from_minus_100_to_100 CHECK (VALUE BETWEEN -100 AND 100);
+CREATE DOMAIN task_status AS text
+    CONSTRAINT status_is_known CHECK (VALUE IN ('pending', 'running', 'completed', 'failed', 'cancelled', 'paused'));
+CREATE DOMAIN task_max_attempts AS integer
+    CONSTRAINT max_attempts_are_from_1_to_1000 CHECK (VALUE BETWEEN 1 AND 1000);
+CREATE DOMAIN task_timeout_ms AS integer
+    CONSTRAINT timeout_ms_is_positive CHECK (VALUE > 0);
+
+ALTER TABLE tasks
+    DROP CONSTRAINT tasks_queue_check, ALTER COLUMN queue TYPE task_queue,
+    DROP CONSTRAINT tasks_kind_check, ALTER COLUMN kind TYPE task_kind,
+    DROP CONSTRAINT tasks_type_check, ALTER COLUMN type TYPE task_type,
+    DROP CONSTRAINT tasks_key_check, ALTER COLUMN key TYPE task_key,
+    DROP CONSTRAINT tasks_concurrency_key_check, ALTER COLUMN concurrency_key TYPE task_key,
+    DROP CONSTRAINT tasks_priority_check, ALTER COLUMN priority TYPE task_priority,
+    DROP CONSTRAINT tasks_status_check, ALTER COLUMN status TYPE task_status,
+    DROP CONSTRAINT tasks_max_attempts_check, ALTER COLUMN max_attempts TYPE task_max_attempts,
+    DROP CONSTRAINT tasks_timeout_ms_check, ALTER COLUMN timeout_ms TYPE task_timeout_ms;
