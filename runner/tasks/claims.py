@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -178,6 +178,7 @@ class Claimer:
             most=most,
             lease_s=self._lease_s,
             executor=self._executor,
+            draw=uuid4(),
             ids=[rider.task.id for rider in riders],
             leases=[rider.task.lease_id for rider in riders],
             results=[rider.result for rider in riders],
@@ -201,7 +202,7 @@ class Claimer:
                 "claim_ruled", kind=kind, queues=self._wanted.queues, types=self._wanted.types, walk=WALK, most=most,
                 typed_queue=typed[0], typed_tenant=typed[1], typed_name=typed[2],
                 keyed_queue=keyed[0], keyed_tenant=keyed[1], keyed_name=keyed[2],
-                lease_s=self._lease_s, executor=self._executor, now=now,
+                lease_s=self._lease_s, executor=self._executor, draw=uuid4(), now=now,
             )  # fmt: skip
         for row in rows:
             way, name = row[_FIELDS + 1 :]

@@ -90,7 +90,7 @@ WITH RECURSIVE flow (step, queue, tenant, wanted, wrapped) AS (
     UPDATE tasks AS task
     SET status = 'running',
         attempts = task.attempts + 1,
-        lease_id = gen_random_uuid(),
+        lease_id = task_lease(%(draw)s::uuid, task.id),
         leased_until = coalesce(%(now)s::timestamptz, statement_timestamp()) + make_interval(secs => %(lease_s)s::float8),
         leased_by = %(executor)s::text,
         started_at = coalesce(%(now)s::timestamptz, statement_timestamp()),
@@ -178,7 +178,7 @@ WITH turn AS MATERIALIZED (
     UPDATE tasks AS task
     SET status = 'running',
         attempts = task.attempts + 1,
-        lease_id = gen_random_uuid(),
+        lease_id = task_lease(%(draw)s::uuid, task.id),
         leased_until = coalesce(%(now)s::timestamptz, statement_timestamp()) + make_interval(secs => %(lease_s)s::float8),
         leased_by = %(executor)s::text,
         started_at = coalesce(%(now)s::timestamptz, statement_timestamp()),
@@ -427,7 +427,7 @@ WITH RECURSIVE flow (step, queue, tenant) AS (
     UPDATE tasks AS task
     SET status = 'running',
         attempts = task.attempts + 1,
-        lease_id = gen_random_uuid(),
+        lease_id = task_lease(%(draw)s::uuid, task.id),
         leased_until = coalesce(%(now)s::timestamptz, statement_timestamp()) + make_interval(secs => %(lease_s)s::float8),
         leased_by = %(executor)s::text,
         started_at = coalesce(%(now)s::timestamptz, statement_timestamp()),

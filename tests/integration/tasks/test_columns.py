@@ -1,4 +1,4 @@
-"""What the table itself refuses, whoever writes to it: see migrations/0018_task_domains.sql."""
+"""What the table itself refuses, whoever writes to it: see migrations/0018_task_claims.sql."""
 
 from __future__ import annotations
 
