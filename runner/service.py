@@ -6,7 +6,6 @@ What is opened later may use what was opened before, and is closed first. Must n
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
@@ -34,6 +33,7 @@ from runner.app import (
 )
 from runner.assembly import Assembler
 from runner.background import Background
+from runner.collector import collect_rarely
 from runner.drain import drain
 from runner.executor.runs import TaskRuns
 from runner.logs.fan import JournalFan
@@ -63,7 +63,6 @@ if TYPE_CHECKING:
     from runner.tasks_server.server import TasksServer
 
 _log = logging.getLogger(__name__)
-_GC_THRESHOLD: Final = 20_000
 _WORKERS_CONNECTIONS: Final = 15
 
 
@@ -194,9 +193,7 @@ class Service:
         await self._stack.enter_async_context(open_backups(self.settings, self.telemetry))
         checks = health_checks(self.pool, self.bus)
         make_control(self.control, self.runner, self._signals, checks)
-        # What was made so far stays, and a request leaves no cycles: collecting garbage may be rare.
-        gc.freeze()
-        gc.set_threshold(_GC_THRESHOLD)
+        collect_rarely()
 
     async def drain(self) -> None:
         """Take nothing new, let what runs finish, and end what does not within ``DRAIN_TIMEOUT_MS``."""

@@ -7,7 +7,6 @@ nats-py reaches that sends back what it got.
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
@@ -27,6 +26,7 @@ from benchmarks.nats_client import NatsJob
 from benchmarks.report import CPU, HOSTS_CPU, P50, P99, RATE, RUNNER_CPU, Findings, at_least
 from pools.protocol import Mode, OutcomeKind
 from runner.app import serve_nats
+from runner.collector import collect_rarely
 from runner.embedded.nats import open_nats
 from runner.errors import NotResolvedError
 from runner.execution import Response
@@ -48,7 +48,6 @@ _LANES: Final = 2
 _IN_FLIGHT: Final = 16
 _TENANTS: Final = 8
 _SECONDS: Final = 2.0
-_GC_THRESHOLD: Final = 20_000
 _PAYLOAD: Final = b"x" * 200
 _HEADERS: Final = (
     b"NATS/1.0\r\nFetch-Method: POST\r\nFetch-Url: http://hello.workers.rocks/\r\n"
@@ -178,8 +177,7 @@ async def run(plan: Plan) -> Findings:
         await stack.enter_async_context(serve_nats(bus, calls))
         await _serve_echo(bus)
         # As in a runner that serves (runner/service.py).
-        gc.freeze()
-        gc.set_threshold(_GC_THRESHOLD)
+        collect_rarely()
         bench = _Bench(fleet, server.url)
         subjects = [f"fetch.{deployment.name}" for deployment in deployments]
         seconds = plan.seconds(_SECONDS)

@@ -24,6 +24,7 @@ from benchmarks.fleet import Fleet
 from benchmarks.harness import alternate
 from benchmarks.report import P50, P99, RATE, Findings, Metric, at_least, at_most
 from pools.protocol import Mode
+from runner.collector import collect_rarely
 from runner.embedded.postgres import open_postgres
 from runner.errors import NotResolvedError
 from runner.executor.worker_tasks import WorkerTasks
@@ -51,9 +52,10 @@ if TYPE_CHECKING:
 
 _CONNECTIONS: Final = 8
 _BATCH: Final = 50
-_IN_HAND: Final = 500
+_IN_HAND: Final = 1_000
+_EXECUTORS: Final = 2
 _ONE_BY_ONE: Final = 4_000
-_BATCHED: Final = 30_000
+_BATCHED: Final = 40_000
 _BULK: Final = 50_000
 _BULK_CALL: Final = 10_000
 _IDLE: Final = 300
@@ -147,7 +149,7 @@ async def _no_ops(queue: _Queue, tasks: int, *, batched: bool) -> Figures:
     await queue.fill(tasks)
     await queue.swept()
     options = _options("script", _IN_HAND if batched else 1)
-    took_s = await queue.drain(tasks, _no_op, options, 1 if batched else _CONNECTIONS)
+    took_s = await queue.drain(tasks, _no_op, options, _EXECUTORS if batched else _CONNECTIONS)
     return {RATE: tasks / took_s}
 
 
@@ -263,6 +265,9 @@ async def run(plan: Plan) -> Findings:
         # The first executions of workers make isolates.
         await _javascript(queue, execute, workers.ids, 4 * _JS_WORKERS)
 
+        # As in processes that serve.
+        collect_rarely()
+
         async def empty_queue() -> Figures:
             await queue.empty()
             return await _claims(queue, claims, 0)
@@ -293,7 +298,7 @@ async def run(plan: Plan) -> Findings:
     notes = [
         f"{backlog} tasks are due in the backlog. PostgreSQL and the isolate hosts are processes of their own, on the same cores.",
         f"One by one: {_CONNECTIONS} executors with one place each, or {_CONNECTIONS} connections.",
-        f"Batched: one executor with {_IN_HAND} places, or {_CONNECTIONS} connections with {_BATCH} tasks each.",
+        f"Batched: {_EXECUTORS} executors with {_IN_HAND} places each, or {_CONNECTIONS} connections with {_BATCH} tasks each.",
     ]
     return Findings(rows=measured.rows(), bars=bars, rounds=plan.rounds, notes=notes)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import secrets
 import sys
 from typing import TYPE_CHECKING, Final
@@ -15,6 +14,7 @@ from runner.app import open_gateway
 from runner.cli.exits import UsageError
 from runner.cli.json_journal import open_journal
 from runner.cli.logs import configure_logging
+from runner.collector import collect_rarely
 from runner.config import Address, load_settings, parse_address
 from runner.ingress.server import bind
 from runner.lifecycle import Signals
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from runner.config import Settings
     from runner.nats.gateway import GatewayServer
 
-_GC_THRESHOLD: Final = 20_000
 
 
 def main(options: argparse.Namespace) -> int:
@@ -73,8 +72,7 @@ async def _serve(settings: Settings, sock: socket.socket, control_sock: socket.s
                     async with open_gateway(settings, bus, journal, sock) as gateway:
                         _say_where(journal, settings, sock, control)
                         _open_probes(control.probes, bus, gateway)
-                        gc.freeze()
-                        gc.set_threshold(_GC_THRESHOLD)
+                        collect_rarely()
                         await signals.wait()
                         await gateway.drain(settings.drain_timeout_ms / 1000)
             finally:

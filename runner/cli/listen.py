@@ -17,6 +17,7 @@ from runner.cli.task_options import (
     whole_number,
     with_places,
 )
+from runner.collector import collect_rarely
 from runner.config import load_settings
 from runner.lifecycle import Signals
 from runner.service_settings import parse_nats_servers
@@ -114,6 +115,7 @@ async def _listen(
             print(
                 f"Task executor ready. Waiting for messages on '{options.subject}'...", flush=True
             )
+            collect_rarely()
             await signals.wait()
             await tasks.stop(drain_s)
     return Exit.OK

@@ -6,6 +6,7 @@ Must not know where tasks come from.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Final
 
 from pools.protocol import OutcomeKind
@@ -64,8 +65,7 @@ class HandlerWord:
             self._started = asyncio.get_running_loop().time()
         else:
             self._started = self._lease.started
-            if self._lease.timer is not None:
-                self._lease.timer.cancel()
+            self._lease.deadline = math.inf
         self._end_in_time()
 
     def close(self) -> None:

@@ -5,16 +5,18 @@ Must not know statements.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 _TEXTS: Final = frozenset({str, type(None)})
 _UUIDS: Final = frozenset({UUID})
 _NUMBERS: Final = frozenset({int})
+_TIMES: Final = frozenset({datetime})
 
 
 def array_of(value: Any) -> Any:
-    """Return a list of ids, of whole numbers, or of texts and nothings as the text of an array; all else as it is.
+    """Return a list of ids, of whole numbers, of times in time zones, or of texts and nothings as the text of an array; all else as it is.
 
     The statement has to say of what type the array is.
     """
@@ -28,6 +30,8 @@ def array_of(value: Any) -> Any:
         return f"{{{','.join(texts)}}}"
     if kinds == _NUMBERS:
         return f"{{{','.join(map(str, value))}}}"
+    if kinds == _TIMES and all(time.tzinfo is not None for time in value):
+        return f"{{{','.join([time.isoformat() for time in value])}}}"
     return value
 
 

@@ -170,6 +170,7 @@ class Executor(Duty):
             async with asyncio.timeout(_LAST_WORDS_S):
                 await self.writer.flushed()
         await self._renewal.stop()
+        self.hand.close()
         if self._writing is not None:
             self._writing.cancel()
             await asyncio.wait([self._writing])
@@ -261,13 +262,11 @@ class Executor(Duty):
 
     def _begin(self, tasks: list[ClaimedTask], *, ruled: bool) -> None:
         loop = asyncio.get_running_loop()
+        now = loop.time()
         self.claimed += len(tasks)
         for task in tasks:
             lease = Lease(task, self.hand, ruled=ruled)
-            lease.started = loop.time()
-            timeout_ms = task.timeout_ms or self.options.timeout_ms
-            lease.timer = loop.call_later(timeout_ms / 1000, lease.end, "timeout")
-            self.hand.running[task.lease_id] = lease
+            self.hand.begin(lease, now, (task.timeout_ms or self.options.timeout_ms) / 1000)
             lease.job = loop.create_task(self._see_to(lease))
             if self._engine.events.heard:
                 self._engine.events.tell(
@@ -291,8 +290,6 @@ class Executor(Duty):
         except Exception as error:  # noqa: BLE001 - one task must not end the executor
             _log.exception("task %s: its execution failed by an error of ours", lease.task.id)
             outcome = Failed(error=f"{type(error).__name__}: {error}", reason="executor")
-        assert lease.timer is not None
-        lease.timer.cancel()
         del self.hand.running[lease.task.lease_id]
         if outcome is not None and lease.ended_by not in {"cancelled", "lost"}:
             self.writer.add(lease, outcome, asyncio.get_running_loop().time() - lease.started)

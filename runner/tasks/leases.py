@@ -6,6 +6,7 @@ Must not know SQL, nor how tasks are executed.
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ EndedBy: TypeAlias = Literal["", "cancelled", "lost", "timeout", "shutdown"]
 class Lease:
     """One attempt under way, as its execution sees it: when it has to end, the execution is cancelled, and ``ended_by`` says why."""
 
-    __slots__ = ("_hand", "ended_by", "entered", "job", "ruled", "started", "task", "timer")
+    __slots__ = ("_hand", "deadline", "ended_by", "entered", "job", "ruled", "started", "task")
 
     def __init__(self, task: ClaimedTask, hand: Hand, *, ruled: bool) -> None:
         self.task = task
@@ -32,7 +33,8 @@ class Lease:
         """By the loop's clock."""
         self.entered = False
         self.job: asyncio.Task[None] | None = None
-        self.timer: asyncio.TimerHandle | None = None
+        self.deadline = math.inf
+        """By the loop's clock: it has to end by then. Set by :meth:`Hand.begin`; who has a clock of its own sets it to never."""
 
     @property
     def stopping(self) -> bool:
@@ -63,12 +65,45 @@ class Lease:
 
 
 class Hand:
-    """The leases of one executor: those whose execution goes on, and those whose outcome waits to be written."""
+    """The leases of one executor: those whose execution goes on, and those whose outcome waits to be written.
+
+    One timer ends all executions in time, as most end before: it is set for the first deadline, and then for the first of those left.
+    """
 
     def __init__(self) -> None:
         self.stopping = asyncio.Event()
         self.running: dict[UUID, Lease] = {}
         self.unwritten: dict[UUID, Lease] = {}
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def begin(self, lease: Lease, now: float, timeout_s: float) -> None:
+        """Take a lease in hand, whose execution begins now, by the loop's clock."""
+        lease.started = now
+        lease.deadline = deadline = now + timeout_s
+        self.running[lease.task.lease_id] = lease
+        if self._alarm is None or deadline < self._alarm.when():
+            self._set_alarm(deadline)
+
+    def close(self) -> None:
+        """Nothing begins any more, nor has anything to end."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
+    def _set_alarm(self, at: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        now = asyncio.get_running_loop().time()
+        for lease in list(self.running.values()):
+            if lease.deadline <= now:
+                lease.end("timeout")
+        left = [lease.deadline for lease in self.running.values() if lease.deadline > now]
+        if left and (first := min(left)) < math.inf:
+            self._set_alarm(first)
 
     def __len__(self) -> int:
         return len(self.running) + len(self.unwritten)

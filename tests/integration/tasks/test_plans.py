@@ -87,7 +87,7 @@ def buffers(plan: str) -> int:
 def claiming(**values: Any) -> dict[str, Any]:
     return {
         "kind": "script", "queues": None, "after_queue": "", "after_tenant": NOBODY, "walk": 64, "most": 10,
-        "lease_s": 6, "executor": "x", "now": None, "full": [], **NO_RIDERS, **values,
+        "lease_s": 6, "executor": "x", "draw": uuid4(), "now": None, "full": [], **NO_RIDERS, **values,
     }  # fmt: skip
 
 

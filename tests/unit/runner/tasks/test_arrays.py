@@ -20,6 +20,7 @@ from runner.tasks.arrays import array_of
         (['{"a":"\\"\\\\"}', "},{", "\n\té"], '{"{\\"a\\":\\"\\\\\\"\\\\\\\\\\"}","},{","\n\té"}'),
         ([None, None], "{NULL,NULL}"),
         ([1, -2], "{1,-2}"),
+        ([datetime(2026, 1, 1, 2, 3, 4, 5, UTC)], "{2026-01-01T02:03:04.000005+00:00}"),
     ],
 )  # fmt: skip
 def test_lists_are_written_as_arrays(value: list[Any], text: str) -> None:
@@ -28,7 +29,7 @@ def test_lists_are_written_as_arrays(value: list[Any], text: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["a", None, 1, [1.5], [True], [1, None], [datetime(2026, 1, 1, tzinfo=UTC)], [UUID(int=1), None], ("a",)],
+    ["a", None, 1, [1.5], [True], [1, None], [datetime(2026, 1, 1)], [UUID(int=1), None], ("a",)],
 )  # fmt: skip
 def test_all_else_is_the_drivers(value: Any) -> None:
     assert array_of(value) is value
