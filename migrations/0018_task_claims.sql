@@ -29,6 +29,20 @@ ALTER TABLE tasks
     DROP CONSTRAINT tasks_max_attempts_check, ALTER COLUMN max_attempts TYPE task_max_attempts,
     DROP CONSTRAINT tasks_timeout_ms_check, ALTER COLUMN timeout_ms TYPE task_timeout_ms;
 
+-- That a task has the program that its kind needs is about three columns, so that no type can say it. It is looked at when a task comes;
+-- nobody changes its program later, and executors refuse what they can not execute.
+ALTER TABLE tasks DROP CONSTRAINT tasks_has_a_program;
+CREATE FUNCTION refuse_task_without_program() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a task of kind "%" needs its %', NEW.kind, NEW.kind
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'tasks_has_a_program', TABLE = 'tasks', SCHEMA = TG_TABLE_SCHEMA;
+END;
+$$;
+CREATE TRIGGER tasks_has_a_program AFTER INSERT ON tasks
+    FOR EACH ROW
+    WHEN (CASE NEW.kind WHEN 'script' THEN NEW.script IS NULL WHEN 'worker' THEN NEW.worker IS NULL ELSE false END)
+    EXECUTE FUNCTION refuse_task_without_program();
+
 -- The lease of a task, of what its claim has drawn: a random number for each task would take ten times as long on a server that opens
 -- /dev/urandom for it.
 CREATE FUNCTION task_lease(draw uuid, task uuid) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE

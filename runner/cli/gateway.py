@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 import uvloop
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from runner.cli.json_journal import RunnerJournal
     from runner.config import Settings
     from runner.nats.gateway import GatewayServer
-
 
 
 def main(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 from typing import TYPE_CHECKING, Final
@@ -75,9 +76,8 @@ class HttpTasks:
     async def __call__(self, task: ClaimedTask, lease: Lease) -> Outcome:
         if lease.stopping:
             return Released()
-        if lease.timer is not None:
-            # The task's own clock counts, and says so in its result.
-            lease.timer.cancel()
+        # The task's own clock counts, and says so in its result.
+        lease.deadline = math.inf
         try:
             sealed = self._sealing.open(task.options, task.tenant, task.id)
         except KeyAwayError as error:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import secrets
 import socket
@@ -120,9 +121,7 @@ class Executor(Duty):
         self._hearer = Hearer(self.wake, self._cancelled, self._rules_changed)
         self._writing: asyncio.Task[None] | None = None
         # With half of the places claimed, the next claim is on its way while those are begun.
-        self._most_at_once = min(
-            options.batch, max(_SMALL_CLAIM, (options.concurrency + 1) // 2)
-        )
+        self._most_at_once = min(options.batch, max(_SMALL_CLAIM, (options.concurrency + 1) // 2))
         self._ruled = False
         self._ruled_due = True
         self._looked_at = 0.0
@@ -182,7 +181,10 @@ class Executor(Duty):
         while not self.hand.stopping.is_set():
             self._wake.clear()
             pause_s = await self.attempt()
-            if pause_s > 0 and not self.hand.stopping.is_set():
+            if pause_s == math.inf:
+                # Whoever ends wakes us.
+                await self._wake.wait()
+            elif pause_s > 0 and not self.hand.stopping.is_set():
                 # While the database is away only the end wakes us.
                 await self.clock.wait(self.hand.stopping if self._away else self._wake, pause_s)
 
@@ -192,7 +194,7 @@ class Executor(Duty):
         free = self._free()
         if free <= 0:
             self.writer.left_behind(self.writer.take_riders())
-            return self.options.poll_s
+            return math.inf
         asked = min(self._share(free) if self.options.fair else free, self._most_at_once)
         claimed = 0
         began = asyncio.get_running_loop().time()

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import AsyncRawCursor, errors
 from psycopg.pq import Format
 
-from runner.errors import ConflictError, DatabaseUnavailableError, RefusedError
+from runner.errors import ConflictError, DatabaseUnavailableError, RefusedError, RunnerError
 from runner.store.connection import ANSWER_WITHIN_S
 from runner.store.named_queries import load_queries
 from runner.store.pool import connect, describe
@@ -115,8 +115,7 @@ class Lines:
             _, opening = self._free.pop()
             await opening.__aexit__(None, None, None)
 
-    @asynccontextmanager
-    async def lend(self) -> AsyncIterator[Line]:
+    def lend(self) -> AbstractAsyncContextManager[Line]:
         """Lend a line; who asks first gets the first.
 
         Raises
@@ -129,32 +128,7 @@ class Lines:
             A value is one that the database can not have.
 
         """
-        async with self._places:
-            line, opening = await self._take()
-            sound = False
-            try:
-                yield line
-                sound = True
-            except errors.UniqueViolation as error:
-                sound = True
-                raise ConflictError(_said(error)) from error
-            except (
-                psycopg.DataError,
-                psycopg.IntegrityError,
-                # They count as operational errors, and yet it is the value that is too much.
-                errors.ProgramLimitExceeded,
-                errors.StatementTooComplex,
-            ) as error:
-                sound = True
-                raise RefusedError(_said(error)) from error
-            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-                raise DatabaseUnavailableError(self.place, _said(error)) from error
-            finally:
-                # In doubt (cancelled half-way) it is not lent again.
-                if sound and not line.connection.closed:
-                    self._free.append((line, opening))
-                else:
-                    await opening.__aexit__(None, None, None)
+        return _Loan(self)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Line]:
@@ -162,7 +136,28 @@ class Lines:
         async with self.lend() as line, line.connection.transaction():
             yield line
 
-    async def _take(self) -> tuple[Line, AbstractAsyncContextManager[Connection]]:
+    async def take(self) -> tuple[Line, AbstractAsyncContextManager[Connection]]:
+        """Return a line and what closes it, once a place is free; :meth:`give_back` has to follow."""
+        await self._places.acquire()
+        try:
+            return await self._open()
+        except BaseException:
+            self._places.release()
+            raise
+
+    async def give_back(
+        self, line: Line, opening: AbstractAsyncContextManager[Connection], *, sound: bool
+    ) -> None:
+        """Keep the line for whoever comes next; in doubt (a statement was cut off half-way) close it."""
+        try:
+            if sound and not line.connection.closed:
+                self._free.append((line, opening))
+            else:
+                await opening.__aexit__(None, None, None)
+        finally:
+            self._places.release()
+
+    async def _open(self) -> tuple[Line, AbstractAsyncContextManager[Connection]]:
         while self._free:
             line, opening = self._free.pop()
             if await _alive(line.connection):
@@ -177,6 +172,47 @@ class Lines:
             raise DatabaseUnavailableError(self.place, _said(error)) from error
         connection.prepare_threshold = 0
         return Line(connection, self._statements), opening
+
+
+class _Loan:
+    """A line for one block. A class of its own, as a generator would take a few microseconds more for each statement."""
+
+    __slots__ = ("_line", "_lines", "_opening")
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+
+    async def __aenter__(self) -> Line:
+        self._line, self._opening = await self._lines.take()
+        return self._line
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        known = error is not None and _meaning(error, self._lines.place)
+        refused = isinstance(known, ConflictError | RefusedError)
+        await self._lines.give_back(self._line, self._opening, sound=error is None or refused)
+        if known:
+            raise known from error
+
+
+def _meaning(error: BaseException, place: str) -> RunnerError | None:
+    """Return what an error of the driver means here; None for those that mean what they say."""
+    match error:
+        case errors.UniqueViolation():
+            return ConflictError(_said(error))
+        # Some count as operational errors, and yet it is the value that is too much.
+        case (
+            psycopg.DataError()
+            | psycopg.IntegrityError()
+            | errors.ProgramLimitExceeded()
+            | errors.StatementTooComplex()
+        ):
+            return RefusedError(_said(error))
+        case psycopg.OperationalError() | psycopg.InterfaceError():
+            return DatabaseUnavailableError(place, _said(error))
+        case _:
+            return None
 
 
 async def _alive(connection: Connection) -> bool:

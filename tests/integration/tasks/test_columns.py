@@ -43,3 +43,14 @@ async def test_sql_can_not_write_what_no_executor_could_use(
 
     assert (await queue.engine.get(there)).status == "pending"
     assert (await queue.engine.stats()).pending == 1
+
+
+@pytest.mark.parametrize("kind", ["script", "worker"])
+async def test_a_task_needs_the_program_of_its_kind(queue: Queue, database: str, kind: str) -> None:
+    async with connect(database) as connection:
+        with pytest.raises(psycopg.errors.CheckViolation, match=f"needs its {kind}") as refused:
+            await connection.execute("INSERT INTO tasks (kind) VALUES (%s)", [kind])
+        await connection.execute("INSERT INTO tasks (kind) VALUES ('http')")
+
+    assert refused.value.diag.constraint_name == "tasks_has_a_program"
+    assert (await queue.engine.stats()).pending == 1
