@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from benchmarks.processes import CpuMeter, own_meter, rss_bytes
 from pools.protocol import Mode
 from runner.app import Runner
+from runner.collector import collect_rarely
 from runner.config import load_settings
 from runner.deployments import make_deployment, make_limits
 from runner.journal import Silence
@@ -71,6 +72,7 @@ class Fleet:
         # Once before many hosts want it at the same time.
         os.close(open_snapshot(self.settings))
         await self._stack.enter_async_context(self.runner)
+        collect_rarely()
         return self
 
     async def __aexit__(self, *error: object) -> None:

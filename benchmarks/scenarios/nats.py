@@ -26,7 +26,6 @@ from benchmarks.nats_client import NatsJob
 from benchmarks.report import CPU, HOSTS_CPU, P50, P99, RATE, RUNNER_CPU, Findings, at_least
 from pools.protocol import Mode, OutcomeKind
 from runner.app import serve_nats
-from runner.collector import collect_rarely
 from runner.embedded.nats import open_nats
 from runner.errors import NotResolvedError
 from runner.execution import Response
@@ -176,8 +175,6 @@ async def run(plan: Plan) -> Findings:
         calls = fleet.runner.make_calls(_Workers(deployments))
         await stack.enter_async_context(serve_nats(bus, calls))
         await _serve_echo(bus)
-        # As in a runner that serves (runner/service.py).
-        collect_rarely()
         bench = _Bench(fleet, server.url)
         subjects = [f"fetch.{deployment.name}" for deployment in deployments]
         seconds = plan.seconds(_SECONDS)

@@ -24,7 +24,6 @@ from benchmarks.fleet import Fleet
 from benchmarks.harness import alternate
 from benchmarks.report import P50, P99, RATE, Findings, Metric, at_least, at_most
 from pools.protocol import Mode
-from runner.collector import collect_rarely
 from runner.embedded.postgres import open_postgres
 from runner.errors import NotResolvedError
 from runner.executor.worker_tasks import WorkerTasks
@@ -264,9 +263,6 @@ async def run(plan: Plan) -> Findings:
         claims = plan.count(_CLAIMS)
         # The first executions of workers make isolates.
         await _javascript(queue, execute, workers.ids, 4 * _JS_WORKERS)
-
-        # As in processes that serve.
-        collect_rarely()
 
         async def empty_queue() -> Figures:
             await queue.empty()
