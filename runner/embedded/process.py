@@ -14,17 +14,19 @@ import sys
 import time
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from runner.errors import EmbeddedServiceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _Found = TypeVar("_Found")
 
 _LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 _ENVIRON: Final = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}
+_NO_VARIABLES: Final[Mapping[str, str]] = MappingProxyType({})
 _POLL_S: Final = 0.005
 _LOCK_WAIT_S: Final = 5.0
 _LOG_KEPT: Final = 4 << 20
@@ -93,7 +95,13 @@ class ServiceProcess:
     """A running program that gets ``stop_signal`` when it shall stop, and when its parent dies."""
 
     def __init__(
-        self, folder: ServiceFolder, command: list[str], stop_signal: signal.Signals, uid: int
+        self,
+        folder: ServiceFolder,
+        command: list[str],
+        stop_signal: signal.Signals,
+        uid: int,
+        *,
+        variables: Mapping[str, str] = _NO_VARIABLES,
     ) -> None:
         self._folder = folder
         self._stop_signal = stop_signal
@@ -105,7 +113,7 @@ class ServiceProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=_ENVIRON,
+                env={**_ENVIRON, **variables},
                 cwd="/",
                 pass_fds=(folder.lock_fd,),
                 start_new_session=True,
