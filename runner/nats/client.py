@@ -6,15 +6,21 @@ It overrides methods that are private there; the tests of this folder see each o
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from nats.aio.client import Client as NatsClient
 from nats.errors import Error, UnexpectedEOF
 
 if TYPE_CHECKING:
-    from nats.aio.msg import Msg
+    from collections.abc import Awaitable, Callable
 
+    from nats.aio.msg import Msg
+    from nats.aio.subscription import Subscription
+
+_log = logging.getLogger(__name__)
 Pairs = list[tuple[str, str]]
 
 _STATUS: Final = "Status"
@@ -56,8 +62,39 @@ def nobody_there(message: Msg) -> bool:
     )
 
 
+class _Passage(asyncio.Queue["Msg"]):
+    """In the place of a queue: gives a message to its handler when it is read, instead of having a task wake up for it."""
+
+    def __init__(self, handler: Callable[[Msg], None]) -> None:
+        super().__init__()
+        self._handler = handler
+
+    def put_nowait(self, item: Msg) -> None:
+        try:
+            self._handler(item)
+        except Exception:  # noqa: BLE001 - what is read after it must not suffer
+            _log.exception("a message to %s could not be taken", item.subject)
+
+
+def at_once(handler: Callable[[Msg], None]) -> Callable[[Msg], Awaitable[None]]:
+    """Return a callback for ``subscribe`` that is called while the socket is read. It has to return at once."""
+    return partial(_call, handler)
+
+
+async def _call(handler: Callable[[Msg], None], message: Msg) -> None:
+    handler(message)
+
+
 class Client(NatsClient):
     """Keeps all headers, and comes back after whatever the server says."""
+
+    async def _send_subscribe(self, sub: Subscription) -> None:
+        """Subscribe; nothing can have come before."""
+        callback = sub._cb
+        if isinstance(callback, partial) and callback.func is _call:
+            sub._pending_queue = _Passage(*callback.args)
+            sub._pending_bytes_limit = 0
+        await super()._send_subscribe(sub)
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from runner.errors import NatsUnavailableError
 from runner.events.fetch import RequestIds
 from runner.ingress.patience import Patience
-from runner.nats.client import nobody_there
+from runner.nats.client import at_once, nobody_there
 from runner.nats.exchange import NatsExchange
 from runner.nats.parts import PART, Kind, read_part
 
@@ -70,7 +70,9 @@ class NatsIngress:
         """
         self._control = await self.bus.subscribe(f"{self.inbox}.*", self._hear)
         for subject in SUBJECTS.values():
-            self._subscriptions.append(await self.bus.subscribe(subject, self._take, queue=GROUP))
+            self._subscriptions.append(
+                await self.bus.subscribe(subject, at_once(self._take), queue=GROUP)
+            )
         self._probe()
 
     async def stop_accepting(self) -> None:
@@ -106,7 +108,7 @@ class NatsIngress:
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("a request from NATS failed", exc_info=error)
 
-    async def _take(self, message: Msg) -> None:
+    def _take(self, message: Msg) -> None:
         self.run(NatsExchange(self, message).run(), "request")
 
     async def _hear(self, message: Msg) -> None:
