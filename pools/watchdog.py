@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _STUCK_NS: Final = 1_500_000_000
 """A turn that goes on this long after it was terminated will never come back."""
 _HEARTBEAT_NS: Final = 1_000_000_000
+_QUIET_LOOKS: Final = 100
+"""So often it looks in vain before it rests."""
 
 
 class TurnWatch:
@@ -128,11 +130,13 @@ class Watchdog:
                 self._heartbeat()
             running = [watch.check(now_ns) for watch in self._watches]
             quiet = 0 if any(running) else quiet + 1
-            if quiet < 100:
+            if quiet < _QUIET_LOOKS:
                 time.sleep(self._interval_s)
                 continue
-            self._busy.clear()
-            # A turn that began before the flag was cleared is seen within one heartbeat at the latest.
-            if not any(watch.check(time.monotonic_ns()) for watch in self._watches):
-                self._busy.wait(max(0.0, (beat_ns + _HEARTBEAT_NS - time.monotonic_ns()) / 1e9))
-            quiet = 0
+            # Whoever comes from now on sets it again, and ends the rest at once; who came before has begun meanwhile, or is seen at the
+            # next heartbeat.
+            if self._busy.is_set():
+                self._busy.clear()
+                quiet = 0
+            elif self._busy.wait(max(0.0, (beat_ns + _HEARTBEAT_NS - time.monotonic_ns()) / 1e9)):
+                quiet = 0

@@ -22,7 +22,8 @@ ANSWER_WITHIN_S: Final = 30.0
 """For statements that take moments, on a server that has a hard time."""
 _STOP_WITHIN_S: Final = 1.0
 """For the server to take a statement back; the connection is closed otherwise, and the server finds out by itself."""
-_INTERVAL_S: Final = 0.1
+_INTERVAL_S: Final = 10.0
+"""psycopg comes round so often to find out whether it shall stop; tasks are told."""
 
 
 class BoundedConnection(psycopg.AsyncConnection[tuple[Any, ...]]):

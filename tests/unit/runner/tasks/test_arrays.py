@@ -29,7 +29,7 @@ def test_lists_are_written_as_arrays(value: list[Any], text: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["a", None, 1, [1.5], [True], [1, None], [datetime(2026, 1, 1)], [UUID(int=1), None], ("a",)],
+    ["a", None, 1, [1.5], [True], [1, None], [datetime(2026, 1, 1, tzinfo=UTC).replace(tzinfo=None)], [UUID(int=1), None], ("a",)],
 )  # fmt: skip
 def test_all_else_is_the_drivers(value: Any) -> None:
     assert array_of(value) is value
