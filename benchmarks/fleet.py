@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Self
 from benchmarks.processes import CpuMeter, own_meter, rss_bytes
 from pools.protocol import Mode
 from runner.app import Runner
-from runner.collector import collect_rarely
 from runner.config import load_settings
 from runner.deployments import make_deployment, make_limits
 from runner.journal import Silence
 from runner.snapshots import open_snapshot
 from runner.telemetry.observer import UNOBSERVED
+from runner.tuning import collect_rarely, schedule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +73,7 @@ class Fleet:
         os.close(open_snapshot(self.settings))
         await self._stack.enter_async_context(self.runner)
         collect_rarely()
+        schedule(self.settings.scheduling)
         return self
 
     async def __aexit__(self, *error: object) -> None:

@@ -58,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hosts: int = 1
     processes: int = 1
     """Runner processes of one ``serve``, which share lanes, hosts and places in the queue."""
+    scheduling: str = "batch"
+    """Of the event loop's thread: ``batch`` or ``normal``."""
     max_queued: int = 10
     worker_wait_timeout_ms: int = 10_000
     isolate_pool_size: int = 1000
@@ -279,6 +281,7 @@ TABLE: Final[tuple[tuple[str, str, Callable[[str], Any]], ...]] = (
     ("WORKER_POOL_SIZE", "lanes", _whole(1, 1024)),
     ("ISOLATE_HOSTS", "hosts", _whole(1, 1024)),
     ("RUNNER_PROCESSES", "processes", _whole(1, 256)),
+    ("RUNNER_SCHEDULING", "scheduling", _one_of("batch", "normal")),
     ("MAX_QUEUED_WORKERS", "max_queued", _whole(1)),
     ("WORKER_WAIT_TIMEOUT_MS", "worker_wait_timeout_ms", _whole(0)),
     ("ISOLATE_POOL_SIZE", "isolate_pool_size", _whole(1)),

@@ -33,7 +33,6 @@ from runner.app import (
 )
 from runner.assembly import Assembler
 from runner.background import Background
-from runner.collector import collect_rarely
 from runner.drain import drain
 from runner.executor.runs import TaskRuns
 from runner.logs.fan import JournalFan
@@ -45,6 +44,7 @@ from runner.store.secrets import SecretBox
 from runner.store.session import Store
 from runner.tasks_server.front import TasksFront
 from runner.trial import Trial
+from runner.tuning import collect_rarely, schedule
 
 if TYPE_CHECKING:
     import socket
@@ -194,6 +194,7 @@ class Service:
         checks = health_checks(self.pool, self.bus)
         make_control(self.control, self.runner, self._signals, checks)
         collect_rarely()
+        schedule(self.settings.scheduling)
 
     async def drain(self) -> None:
         """Take nothing new, let what runs finish, and end what does not within ``DRAIN_TIMEOUT_MS``."""

@@ -15,10 +15,10 @@ import uvloop
 from runner.cli.exits import Exit, UsageError
 from runner.cli.logs import configure_logging
 from runner.cli.task_options import add_task_options, open_folder, open_programs, with_places
-from runner.collector import collect_rarely
 from runner.config import load_settings
 from runner.lifecycle import Signals
 from runner.service_settings import parse_database_url
+from runner.tuning import collect_rarely, schedule
 
 if TYPE_CHECKING:
     import argparse
@@ -101,6 +101,7 @@ async def _listen(
                 flush=True,
             )
             collect_rarely()
+            schedule(settings.scheduling)
             await signals.wait()
             await executing.stop(settings.drain_timeout_ms / 1000)
     return Exit.OK

@@ -14,12 +14,12 @@ from runner.app import open_gateway
 from runner.cli.exits import UsageError
 from runner.cli.json_journal import open_journal
 from runner.cli.logs import configure_logging
-from runner.collector import collect_rarely
 from runner.config import Address, load_settings, parse_address
 from runner.ingress.server import bind
 from runner.lifecycle import Signals
 from runner.nats.connection import Bus
 from runner.service_settings import parse_nats_servers, without_password
+from runner.tuning import collect_rarely
 
 if TYPE_CHECKING:
     import argparse

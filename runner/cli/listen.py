@@ -17,10 +17,10 @@ from runner.cli.task_options import (
     whole_number,
     with_places,
 )
-from runner.collector import collect_rarely
 from runner.config import load_settings
 from runner.lifecycle import Signals
 from runner.service_settings import parse_nats_servers
+from runner.tuning import collect_rarely, schedule
 
 if TYPE_CHECKING:
     import argparse
@@ -116,6 +116,7 @@ async def _listen(
                 f"Task executor ready. Waiting for messages on '{options.subject}'...", flush=True
             )
             collect_rarely()
+            schedule(settings.scheduling)
             await signals.wait()
             await tasks.stop(drain_s)
     return Exit.OK

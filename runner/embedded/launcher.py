@@ -6,6 +6,7 @@ and exec of a process with threads must not be Python. Must import nothing but t
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -42,6 +43,9 @@ def launch(parent: int, death_signal: int, uid: int, command: list[str]) -> None
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG)")
     if os.getppid() != parent:
         sys.exit("the parent has gone")
+    with contextlib.suppress(OSError):
+        # It shares the machine with lanes; see docs/decisions/023.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     os.execv(command[0], command)
 
 

@@ -108,6 +108,7 @@ SEEN = {
     "POSTGRES_PORT": SERVING + "test_a_database_may_be_named_in_parts",
     "POSTGRES_USER": SERVING + "test_a_database_may_be_named_in_parts",
     "RUNNER_PROCESSES": "integration/test_runner_processes.py::test_they_share_the_address_and_the_lanes",
+    "RUNNER_SCHEDULING": SERVING + "test_the_kernel_schedules_the_loop_as_it_is_told",
     "S3_REGION": BACKUP + "test_commands.py::test_object_storage_is_set_by_the_seeds_variables",
     "S3_SESSION_TOKEN": BACKUP_SETTINGS + "test_amazons_region_and_token_are_those_of_requests",
     "SECRETS_KEY": "integration/store/test_secrets.py::test_migrate_up_seals_when_there_is_a_key",

@@ -205,6 +205,22 @@ def test_contexts_may_be_used_again(cli: Cli, dev: Callable[..., Dev]) -> None:
         assert running.stop() == 0
 
 
+@pytest.mark.parametrize(
+    ("scheduling", "policy"), [("batch", os.SCHED_BATCH), ("normal", os.SCHED_OTHER)]
+)
+def test_the_kernel_schedules_the_loop_as_it_is_told(
+    cli: Cli, dev: Callable[..., Dev], scheduling: str, policy: int
+) -> None:
+    """RUNNER_SCHEDULING: the loop's thread alone, not the hosts that it starts."""
+    cli.write("w/hello.js", "export default { fetch: () => new Response('') };")
+    running = dev("w", RUNNER_SCHEDULING=scheduling)
+    assert running.get("hello").status_code == 200
+
+    policies = [os.sched_getscheduler(pid) for pid in (running.process.pid, *running.hosts())]
+    assert policies[0] & ~os.SCHED_RESET_ON_FORK == policy
+    assert set(policies[1:]) == {os.SCHED_OTHER}
+
+
 def test_the_snapshot_is_kept_where_it_is_wanted(cli: Cli, tmp_path: Path) -> None:
     """SNAPSHOT_DIR."""
     cli.write("task.js", "export default { task: () => 1 };")
