@@ -188,10 +188,17 @@ def die_with_parent() -> None:
     libc.prctl(_PR_SET_NAME, b"isolane-host", 0, 0, 0)
 
 
+def schedule_normally() -> None:
+    """Undo what the runner's loop may have set for itself (RUNNER_SCHEDULING) before this process was started."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def main(arguments: list[str]) -> None:
     """Serve as the host at the control socket whose descriptor is the argument."""
     (fd,) = (int(argument) for argument in arguments)
     die_with_parent()
+    schedule_normally()
     # A terminal's Ctrl-C is the runner's to handle.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     control = socket.socket(fileno=fd)

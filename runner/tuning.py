@@ -24,12 +24,12 @@ def schedule(how: str) -> None:
     """Have the kernel schedule the calling thread, the event loop's, as ``RUNNER_SCHEDULING`` says.
 
     ``batch``: what runs may finish its slice when the loop wakes up. On a busy machine the loop would else interrupt a lane for each
-    frame and each request; where a CPU is idle nothing changes. Processes and threads that are started from here on are scheduled as
-    ever. See docs/decisions/023.
+    frame and each request; where a CPU is idle nothing changes. What is started from here on inherits it; hosts undo it. See
+    docs/decisions/023.
     """
     if how != "batch":
         return
     try:
-        os.sched_setscheduler(0, os.SCHED_BATCH | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     except OSError as error:
         _log.info("RUNNER_SCHEDULING=batch: the kernel refuses it: %s", error)
