@@ -6,33 +6,37 @@ Must not know statements.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _TEXTS: Final = frozenset({str, type(None)})
 _UUIDS: Final = frozenset({UUID})
-_NUMBERS: Final = frozenset({int})
-_TIMES: Final = frozenset({datetime})
 
 
-def array_of(value: Any) -> Any:
-    """Return a list of ids, of whole numbers, of times in time zones, or of texts and nothings as the text of an array; all else as it is.
+def array_of(values: list[Any]) -> str:
+    """Return ids, numbers, truths, times, texts and nothings as the text of an array.
 
     The statement has to say of what type the array is.
+
+    Raises
+    ------
+    TypeError
+        There is something else in it.
+
     """
-    if type(value) is not list:
-        return value
-    kinds = set(map(type, value))
+    kinds = set(map(type, values))
     if kinds == _UUIDS:
-        return f"{{{','.join([one.hex for one in value])}}}"
+        return f"{{{','.join([one.hex for one in values])}}}"
     if kinds <= _TEXTS:
-        texts = ["NULL" if one is None else _quoted(one) for one in value]
-        return f"{{{','.join(texts)}}}"
-    if kinds == _NUMBERS:
-        return f"{{{','.join(map(str, value))}}}"
-    if kinds == _TIMES and all(time.tzinfo is not None for time in value):
-        return f"{{{','.join([time.isoformat() for time in value])}}}"
-    return value
+        texts = ["NULL" if one is None else _quoted(one) for one in values]
+    else:
+        texts = [
+            _WRITERS[type(one)](one) if type(one) in _WRITERS else _refuse(one) for one in values
+        ]
+    return f"{{{','.join(texts)}}}"
 
 
 def _quoted(text: str) -> str:
@@ -40,3 +44,18 @@ def _quoted(text: str) -> str:
         text = text.replace("\\", "\\\\")
     escaped = text.replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _refuse(value: object) -> str:
+    raise TypeError(f"{type(value).__name__} has no place in an array of the queue")
+
+
+_WRITERS: Final[dict[type, Callable[[Any], str]]] = {
+    type(None): lambda _: "NULL",
+    str: _quoted,
+    UUID: lambda one: one.hex,
+    int: str,
+    float: repr,
+    bool: lambda one: "t" if one else "f",
+    datetime: datetime.isoformat,
+}

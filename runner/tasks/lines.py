@@ -7,20 +7,18 @@ asked is tried first. Must not know what is asked.
 from __future__ import annotations
 
 import asyncio
-import re
 import select
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from psycopg import AsyncRawCursor, errors
-from psycopg.pq import Format
+from psycopg import errors
 
 from runner.errors import ConflictError, DatabaseUnavailableError, RefusedError, RunnerError
 from runner.store.connection import ANSWER_WITHIN_S
 from runner.store.named_queries import load_queries
 from runner.store.pool import connect, describe
-from runner.tasks.arrays import array_of
+from runner.tasks.prepared import Prepared, Statement
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -36,19 +34,7 @@ _SETTINGS: Final = (
     "SET max_parallel_workers_per_gather = 0"
 )
 _BY_INDEX: Final = "; SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off"
-_PARAMETER: Final = re.compile(r"%\((\w+)\)s")
 TOPICS: Final = ("tasks", "tasks_claims", "tasks_rules", "tasks_schedules")
-
-
-class Statement:
-    """A named statement as the server takes it: read once, as it would cost more to read than to run."""
-
-    __slots__ = ("names", "text")
-
-    def __init__(self, text: str) -> None:
-        self.names = tuple(dict.fromkeys(_PARAMETER.findall(text)))
-        places = {name: f"${place}" for place, name in enumerate(self.names, 1)}
-        self.text = _PARAMETER.sub(lambda match: places[match[1]], text).encode()
 
 
 class Line:
@@ -57,28 +43,18 @@ class Line:
     def __init__(self, connection: Connection, statements: Mapping[str, Statement]) -> None:
         self.connection = connection
         self._statements = statements
+        self._prepared = Prepared(connection)
 
     async def rows(self, query: str, /, **values: Any) -> list[tuple[Any, ...]]:
-        cursor = await self._execute(query, values, binary=True)
-        # `description` would describe each column, which takes longer than reading a row.
-        return [] if cursor.rownumber is None else await cursor.fetchall()
-
-    async def _execute(
-        self, query: str, values: dict[str, Any], *, binary: bool
-    ) -> AsyncRawCursor[tuple[Any, ...]]:
-        statement = self._statements[query]
-        cursor = AsyncRawCursor(self.connection)
-        cursor.format = Format(binary)
-        given = [array_of(values[name]) for name in statement.names]
-        return await cursor.execute(statement.text, given)
+        return await self._prepared.rows(self._statements[query], values)
 
     async def first(self, query: str, /, **values: Any) -> tuple[Any, ...] | None:
-        rows = await self.rows(query, **values)
+        rows = await self._prepared.rows(self._statements[query], values)
         return rows[0] if rows else None
 
     async def run(self, query: str, /, **values: Any) -> int:
         """Return how many rows it concerned."""
-        return (await self._execute(query, values, binary=False)).rowcount
+        return await self._prepared.count(self._statements[query], values)
 
     def text(self, query: str) -> bytes:
         return self._statements[query].text

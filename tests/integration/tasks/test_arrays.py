@@ -19,7 +19,7 @@ async def test_any_texts_and_ids_come_back(queue: Queue) -> None:
     async with queue.engine.lines.lend() as line:
         connection = line.connection
 
-        async def echo(value: object, kind: str) -> object:
+        async def echo(value: list[object], kind: str) -> object:
             cursor = await connection.execute(f"SELECT %s::{kind}[]".encode(), [array_of(value)])
             row = await cursor.fetchone()
             assert row is not None
