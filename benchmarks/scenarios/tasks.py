@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 _CONNECTIONS: Final = 8
 _BATCH: Final = 50
-_IN_HAND: Final = 1_000
+_IN_HAND: Final = 2_000
 _EXECUTORS: Final = 2
 _ONE_BY_ONE: Final = 4_000
 _BATCHED: Final = 40_000
