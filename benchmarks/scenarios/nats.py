@@ -1,4 +1,4 @@
-"""Request-reply over NATS, 200 bytes each way: two lanes in two hosts, 16 requests in flight.
+"""Request-reply over NATS, 200 bytes each way: two lanes in two hosts, 32 requests in flight, so that no core waits for the way.
 
 The runner is this process, as in ``dispatch``; nats-server and the client have their own. The ceiling is what a handler of
 nats-py reaches that sends back what it got.
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from runner.nats.connection import Bus
 
 _LANES: Final = 2
-_IN_FLIGHT: Final = 16
+_IN_FLIGHT: Final = 32
 _TENANTS: Final = 8
 _SECONDS: Final = 2.0
 _PAYLOAD: Final = b"x" * 200
