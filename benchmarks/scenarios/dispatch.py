@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.fleet import Fleet, open_fleets
 from benchmarks.harness import alternate
 from benchmarks.load import Load, warm_up
-from benchmarks.report import P99, RATE, Findings, at_least, at_most
+from benchmarks.report import CPU, P99, RATE, Findings, at_least, at_most
 from benchmarks.work import HELLO, SUM
 from pools.protocol import Mode
 
@@ -47,7 +47,8 @@ async def run(plan: Plan) -> Findings:
     bars = [
         at_least("task: rate", 4500, measured.median("task", RATE), "1/s"),
         at_most("task: p99", 10, measured.median("task", P99), "ms"),
-    ]
+        at_most("hello, warm context: CPU", 150, measured.median("hello, warm context", CPU), "µs/request"),
+    ]  # fmt: skip
     notes = [
         "runner: this process, the load included; hosts: all of them. Latency is from the start to the end seen by the runner."
     ]

@@ -158,6 +158,5 @@ def _bars(measured: Measurements) -> list[Bar]:
         at_most("hello: CPU", 500, cpu("hello"), unit),
         at_least("hello: rate", 2500, measured.median("hello", RATE), "1/s"),
         at_most("hello: p99", 15, measured.median("hello", P99), "ms"),
-        at_most("hello, warm: CPU", 150, cpu("hello, warm"), unit),
         at_most("hello, ONESHOT: CPU", 2500, cpu("hello, ONESHOT"), unit),
     ]

@@ -112,12 +112,10 @@ async def _of_a_table(
     settings: Settings, table: TaskTable, programs: Programs, timeout_ms: int, concurrency: int
 ) -> AsyncIterator[_Executing]:
     """Take tasks from a table that somebody made."""
-    import asyncio
-
     from runner.executor.errors import TaskTableError
     from runner.executor.table_executor import TableExecutor
-    from runner.executor.table_hints import TableHints
     from runner.executor.table_rows import TableRows
+    from runner.store.hints import Hints
 
     url = settings.database_url
     if settings.job_task_types and "type" not in table.columns:
@@ -128,14 +126,9 @@ async def _of_a_table(
     executor = settings.job_worker_id or made_up
     async with TableRows(url, table, executor, settings.job_task_types) as rows:
         executing = TableExecutor(rows, programs, timeout_ms=timeout_ms, concurrency=concurrency)
-        hints = TableHints(url, table.channels, executing.wake)
-        hearing = asyncio.get_running_loop().create_task(hints.run(), name="tasks: hints")
-        executing.start()
-        try:
+        async with Hints(url, table.channels, lambda *_: executing.wake(), executing.wake):
+            executing.start()
             yield executing
-        finally:
-            hearing.cancel()
-            await asyncio.wait([hearing])
 
 
 @asynccontextmanager
