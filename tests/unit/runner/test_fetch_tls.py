@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from runner.ops import connections
-from tests.unit.runner.test_fetch_op import client, whole
+from tests.unit.runner.fetch_upstream import client, whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -24,7 +24,7 @@ from runner.ops.fetch import Fetch
 from runner.ops.internal import InternalRoutes
 from runner.ops.service import Service
 from tests.unit.runner.fake_lane import HELLO, OK, connect, deployment
-from tests.unit.runner.test_fetch_op import Client, serve, whole
+from tests.unit.runner.fetch_upstream import Client, serve, whole
 from tests.unit.runner.test_http_ingress import Lanes, Lines
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from runner.telemetry.sampling import Sampler
 from runner.telemetry.spans import SpanWriter
 from runner.telemetry.tracing import Tracing
 from tests.unit.runner.fake_lane import OK, connect, deployment
-from tests.unit.runner.test_fetch_op import Client, quiet, serve, whole
+from tests.unit.runner.fetch_upstream import Client, quiet, serve, whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
