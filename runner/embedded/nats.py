@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _NAME: Final = "NATS"
 _READY_WITHIN_S: Final = 30.0
 _VARIABLES: Final = {"GOMAXPROCS": "1"}
-"""It shares the machine with the lanes. On several cores it goes around looking for work to hand on to another, for each message:
-a request and its answer took it 80 us of CPU time instead of 52.
+"""It shares the machine with the lanes. On several cores it goes around looking for work to hand on to another, for each message: a
+request and its answer took it 80 us of CPU time instead of 52.
 """
 
 
@@ -51,8 +51,7 @@ async def open_nats(path: Path) -> AsyncIterator[Service]:
             [program, "--config", str(config)],
             signal.SIGTERM,
             os.geteuid(),
-            # It has the machine together with the lanes. On several cores it spends most of its time looking for work to share out.
-            variables={"GOMAXPROCS": "1"},
+            variables=_VARIABLES,
         )
         try:
             address = await process.become_ready(lambda: _address(ports), _READY_WITHIN_S)
