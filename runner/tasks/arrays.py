@@ -33,9 +33,7 @@ def array_of(values: list[Any]) -> str:
     if kinds <= _TEXTS:
         texts = ["NULL" if one is None else _quoted(one) for one in values]
     else:
-        texts = [
-            _WRITERS[type(one)](one) if type(one) in _WRITERS else _refuse(one) for one in values
-        ]
+        texts = [_WRITERS.get(type(one), _other)(one) for one in values]
     return f"{{{','.join(texts)}}}"
 
 
@@ -46,7 +44,10 @@ def _quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _refuse(value: object) -> str:
+def _other(value: object) -> str:
+    if isinstance(value, str):
+        # A word of an enumeration.
+        return _quoted(value)
     raise TypeError(f"{type(value).__name__} has no place in an array of the queue")
 
 

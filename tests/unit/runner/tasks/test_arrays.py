@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from runner.tasks.arrays import array_of
+from runner.tasks.task import Status
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,7 @@ from runner.tasks.arrays import array_of
         ([1, -2, None], "{1,-2,NULL}"),
         ([0.1, 1e300, None], "{0.1,1e+300,NULL}"),
         ([True, False], "{t,f}"),
+        ([Status.PENDING, Status.PAUSED, None], '{"pending","paused",NULL}'),
         ([UUID(int=1), None], "{00000000000000000000000000000001,NULL}"),
         ([datetime(2026, 1, 1, 2, 3, 4, 5, UTC)], "{2026-01-01T02:03:04.000005+00:00}"),
     ],
