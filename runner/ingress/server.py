@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 _MAX_HEADER_BYTES: Final = 64 << 10
 _HEADER_S: Final = 30.0
 _KEEP_ALIVE_S: Final = 75.0
-_ARRIVAL_S: Final = 0.1
+_ARRIVAL_S: Final = 0.5
+"""So long a drain waits for a request on a connection that was just made: its client may be slow on a busy machine."""
+_ARRIVAL_LOOK_S: Final = 0.02
 _BACKLOG: Final = 2048
 
 
@@ -179,10 +181,17 @@ class HttpServer:
 
     async def finish(self, timeout_s: float) -> None:
         """Wait until what was asked for has been sent, up to ``timeout_s``."""
-        if self._arriving():
-            await asyncio.sleep(min(_ARRIVAL_S, timeout_s))
-        if tasks := tuple(self._state.tasks):
-            await asyncio.wait(tasks, timeout=timeout_s)
+        clock = asyncio.get_running_loop().time
+        end = clock() + timeout_s
+        arrived = clock() + min(_ARRIVAL_S, timeout_s)
+        while (now := clock()) < end:
+            if tasks := tuple(self._state.tasks):
+                # Others may come meanwhile.
+                await asyncio.wait(tasks, timeout=end - now)
+            elif self._arriving() and now < arrived:
+                await asyncio.sleep(_ARRIVAL_LOOK_S)
+            else:
+                return
 
     async def close(self) -> None:
         """Close whatever is still open."""
