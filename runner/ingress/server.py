@@ -183,7 +183,7 @@ class HttpServer:
         """Wait until what was asked for has been sent, up to ``timeout_s``."""
         clock = asyncio.get_running_loop().time
         end = clock() + timeout_s
-        arrived = clock() + min(_ARRIVAL_S, timeout_s)
+        arrived = clock() + _ARRIVAL_S
         while (now := clock()) < end:
             if tasks := tuple(self._state.tasks):
                 # Others may come meanwhile.

@@ -8,16 +8,14 @@ from text, so that a statement has to say their types; rows are read by psycopg'
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
-from uuid import UUID
 
 import psycopg
 from psycopg import errors, generators
 from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus, Format
 
-from runner.tasks.arrays import array_of
+from runner.tasks.arrays import array_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,21 +100,9 @@ class Prepared:
 
 def _written(value: Any) -> bytes | None:
     """Return a value as it is sent: bytes as they are, all else as text."""
-    if value is None:
-        return None
-    match value:
-        case bytes():
-            return value
-        case list():
-            text = array_of(value)
-        case UUID():
-            text = value.hex
-        case bool():
-            text = "t" if value else "f"
-        case datetime():
-            text = value.isoformat()
-        case _:
-            text = str(value)
+    if value is None or isinstance(value, bytes):
+        return value
+    text = array_of(value) if isinstance(value, list) else text_of(value)
     if "\0" in text:
         raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
     return text.encode()
