@@ -40,6 +40,9 @@ class Corked:
             if not self._transport.is_closing():
                 self._transport.write(waiting[0] if len(waiting) == 1 else b"".join(waiting))
 
+    def get_write_buffer_size(self) -> int:
+        return self._size + self._transport.get_write_buffer_size()
+
     def close(self) -> None:
         self.flush()
         self._transport.close()

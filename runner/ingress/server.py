@@ -31,7 +31,9 @@ _HEADER_S: Final = 30.0
 _KEEP_ALIVE_S: Final = 75.0
 _ARRIVAL_S: Final = 0.5
 """So long a drain waits for a request on a connection that was just made: its client may be slow on a busy machine."""
-_ARRIVAL_LOOK_S: Final = 0.02
+_LOOK_S: Final = 0.02
+_TAKEN_S: Final = 1.0
+"""So long after its end an answer is taken to be with its client, where nobody can tell."""
 _BACKLOG: Final = 2048
 
 
@@ -72,8 +74,16 @@ def bind(address: Address, *, shared: bool = False) -> socket.socket:
     return sock
 
 
+class _State(ServerState):
+    """What uvicorn's protocols share, and whether connections are still kept for a next request."""
+
+    draining = False
+
+
 class _Protocol(HttpToolsProtocol):
     """Bounds the head of a request, in size and in time, and how long a connection may be idle."""
+
+    server_state: _State
 
     _head_bytes = 0
     head_since: float | None = None
@@ -97,6 +107,14 @@ class _Protocol(HttpToolsProtocol):
                 b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\n\r\n"
             )
             self.transport.close()
+
+    def rests(self, now: float) -> bool:
+        """Return whether the last answer was surely taken by the client, and no other was asked for."""
+        if self._idle_since is None or not self.cycle.response_complete:
+            return False
+        # TLS does not tell what it has still to send.
+        sent = not self.transport.get_write_buffer_size()
+        return sent and self._idle_since < now - _TAKEN_S
 
     def expire(self, now: float) -> None:
         """Close the connection if it has sent the head of a request, or nothing, for too long."""
@@ -127,6 +145,8 @@ class _Protocol(HttpToolsProtocol):
         self.head_since = None
         self._head_bytes = 0
         super().on_headers_complete()
+        if self.server_state.draining and self.cycle is not None:
+            self.cycle.keep_alive = False
 
 
 class HttpServer:
@@ -154,7 +174,8 @@ class HttpServer:
             proxy_headers=False,
             server_header=False,
         )
-        self._state = ServerState()
+        self._state = _State()
+        self._rested: set[_Protocol] = set()
         self._server: asyncio.Server | None = None
         self._ticker: asyncio.TimerHandle | None = None
         # It logs each connection that we cut on purpose.
@@ -175,8 +196,13 @@ class HttpServer:
         """Take no further connection, and no further request on those there are, but for one that is on its way."""
         if self._server is not None:
             self._server.close()
+        self._state.draining = True
+        now = asyncio.get_running_loop().time()
         # Who has just connected is about to send a request: it gets an answer, if only a refusal.
         for connection in self._state.connections - self._arriving():
+            if isinstance(connection, _Protocol) and connection.rests(now):
+                # Over TLS it may stay for long: the peer has to say good-bye.
+                self._rested.add(connection)
             connection.shutdown()
 
     async def finish(self, timeout_s: float) -> None:
@@ -184,12 +210,14 @@ class HttpServer:
         clock = asyncio.get_running_loop().time
         end = clock() + timeout_s
         arrived = clock() + _ARRIVAL_S
+        # A connection that was accepted is known to us a turn of the loop later.
+        await asyncio.sleep(0)
         while (now := clock()) < end:
             if tasks := tuple(self._state.tasks):
                 # Others may come meanwhile.
                 await asyncio.wait(tasks, timeout=end - now)
-            elif self._arriving() and now < arrived:
-                await asyncio.sleep(_ARRIVAL_LOOK_S)
+            elif self._answered() or (self._arriving() and now < arrived):
+                await asyncio.sleep(_LOOK_S)
             else:
                 return
 
@@ -220,6 +248,10 @@ class HttpServer:
             for connection in self._state.connections
             if isinstance(connection, _Protocol) and connection.head_since is not None
         }
+
+    def _answered(self) -> bool:
+        """Return whether a client has still to take what it was sent."""
+        return bool(self._state.connections - self._arriving() - self._rested)
 
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
