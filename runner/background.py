@@ -20,7 +20,7 @@ from runner.schedules.runs import ScheduledRuns
 from runner.schedules.scheduler import CHANNEL, Scheduler
 from runner.schedules.subject import ScheduledSubject
 from runner.store.dedicated import DedicatedConnection
-from runner.store.listener import ChangeListener
+from runner.store.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -57,8 +57,8 @@ class Background:
         wait_s = settings.worker_wait_timeout_ms / 1000
         self.scheduler = Scheduler(self._ledger, runs, clock, wait_s)
         self._subject = ScheduledSubject(bus, runs)
-        self._changes = ChangeListener(
-            url, CHANNEL, lambda _: self.scheduler.notice(), self.scheduler.notice
+        self._changes = Listener(
+            url, [CHANNEL], lambda *_: self.scheduler.notice(), self.scheduler.notice, needs=True
         )
         self._stack = AsyncExitStack()
         self._scheduling: asyncio.Task[None] | None = None

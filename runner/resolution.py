@@ -16,7 +16,7 @@ import msgspec
 from runner.errors import NotResolvedError
 from runner.recall import Answer, Recall
 from runner.routes import Routes
-from runner.store.listener import CHANGES, ChangeListener
+from runner.store.listener import CHANGES, Listener
 from runner.store.workers import WORKER_NAME
 
 if TYPE_CHECKING:
@@ -60,7 +60,9 @@ class DatabaseResolver:
         self._paths: Recall[tuple[UUID, str], RouteRow] = Recall(self._find_route, _MAX_PATH_BYTES)
         self._deployments: Recall[str, Deployment] = Recall(self._find_worker, _MAX_CODE_BYTES)
         self._recalls = (self._targets, self._paths, self._deployments)
-        self.listener = ChangeListener(url, CHANGES, self.forget, self._doubt)
+        self.listener = Listener(
+            url, [CHANGES], lambda _, change: self.forget(change), self._doubt, needs=True
+        )
         lookup.away = lambda: not self.listener.connected.is_set()
         self._stack = AsyncExitStack()
 

@@ -115,7 +115,7 @@ async def _of_a_table(
     from runner.executor.errors import TaskTableError
     from runner.executor.table_executor import TableExecutor
     from runner.executor.table_rows import TableRows
-    from runner.store.hints import Hints
+    from runner.store.listener import Listener
 
     url = settings.database_url
     if settings.job_task_types and "type" not in table.columns:
@@ -126,7 +126,11 @@ async def _of_a_table(
     executor = settings.job_worker_id or made_up
     async with TableRows(url, table, executor, settings.job_task_types) as rows:
         executing = TableExecutor(rows, programs, timeout_ms=timeout_ms, concurrency=concurrency)
-        async with Hints(url, table.channels, lambda *_: executing.wake(), executing.wake):
+        async with AsyncExitStack() as stack:
+            # A channel can not have a name as long as a table's: such a table is only polled.
+            if channels := table.channels:
+                wake = executing.wake
+                await stack.enter_async_context(Listener(url, channels, lambda *_: wake(), wake))
             executing.start()
             yield executing
 

@@ -1,6 +1,6 @@
-"""Hears what changes in the database, and comes back when the connection is lost.
+"""Hears what the database notifies of, and comes back when the connection is lost.
 
-Must not know what is done about a change.
+The connection is its own, and is tried when nothing was heard for a while. Must not know what is done about what is heard.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import psycopg
 from psycopg import sql
 
 from runner.errors import DatabaseUnavailableError
-from runner.store.pool import connect
+from runner.store.pool import connect, describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Self
 
     from runner.store.pool import Connection
@@ -25,87 +25,98 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 CHANGES: Final = "isolane_changes"
+PROBE_EVERY_S: Final = 10.0
+_ANSWER_WITHIN_S: Final = 5.0
 _FIRST_BACKOFF_S: Final = 0.05
 _LAST_BACKOFF_S: Final = 2.0
-_ANSWER_WITHIN_S: Final = 5.0
 
 
-class ChangeListener:
-    """Listens on a channel while the context is open.
+class Listener:
+    """Listens on channels while the context is open.
 
-    ``changed(payload)`` is called for each notification, ``missed()`` after each time without a connection: whatever was said then,
-    nobody heard it. Neither may wait.
+    ``heard`` is called with channel and payload of each notification, ``missed`` each time the connection is there again: whatever was
+    said before, nobody heard it. Neither may wait or fail. Who ``needs`` the database does not open without it.
     """
 
     def __init__(
-        self, url: str, channel: str, changed: Callable[[str], None], missed: Callable[[], None]
+        self,
+        url: str,
+        channels: Sequence[str],
+        heard: Callable[[str, str], None],
+        missed: Callable[[], None],
+        *,
+        needs: bool = False,
+        probe_every_s: float = PROBE_EVERY_S,
     ) -> None:
         self._url = url
-        self._channel = channel
-        self._changed = changed
+        self._channels = channels
+        self._heard = heard
         self._missed = missed
+        self._needs = needs
+        self._probe_every_s = probe_every_s
+        self._line = AsyncExitStack()
         self._task: asyncio.Task[None] | None = None
         self.connected = asyncio.Event()
+        """It listens now."""
 
     async def __aenter__(self) -> Self:
-        """Start, and return when it listens.
+        """Start; return when it listens, or at once if it does not need the database.
 
         Raises
         ------
         DatabaseUnavailableError
-            The first connection can not be made.
+            It needs the database, which can not be reached.
 
         """
-        async with AsyncExitStack() as stack:
-            connection = await self._listen(stack)
-            self._task = asyncio.create_task(
-                self._run(stack.pop_all(), connection), name=f"listen {self._channel}"
-            )
+        first = await self._listen() if self._needs else None
+        self._task = asyncio.create_task(self._run(first), name=f"listen {self._channels[0]}")
         return self
 
     async def __aexit__(self, *error: object) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+        await self._line.aclose()
 
-    async def _run(self, stack: AsyncExitStack, connection: Connection) -> None:
+    async def _run(self, connection: Connection | None) -> None:
+        channels, backoff_s, told = ", ".join(self._channels), _FIRST_BACKOFF_S, False
         while True:
-            async with stack:
-                reason = await self._hear(connection)
-            self.connected.clear()
-            _log.warning("PostgreSQL is away, %s is not heard: %s", self._channel, reason)
-            stack, connection = await self._return()
-            self._missed()
-            _log.warning("PostgreSQL is back, %s is heard", self._channel)
+            try:
+                if connection is None:
+                    connection = await self._listen()
+                    if told:
+                        _log.warning("%s: the database is heard again", channels)
+                    backoff_s, told = _FIRST_BACKOFF_S, False
+                    self._missed()
+                await self._hear(connection)
+            except (psycopg.Error, DatabaseUnavailableError, OSError) as error:
+                if not told:
+                    told = True
+                    _log.warning("%s: the database is not heard: %s", channels, str(error).strip())
+            finally:
+                self.connected.clear()
+                await self._line.aclose()
+            connection = None
+            await asyncio.sleep(backoff_s)
+            backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
 
-    async def _hear(self, connection: Connection) -> str:
-        """Pass on what is said until the connection is lost; return why it was."""
-        try:
-            async for notification in connection.notifies():
-                self._changed(notification.payload)
-        except psycopg.Error as error:
-            return str(error).strip()
-        return "the connection was closed"
-
-    async def _return(self) -> tuple[AsyncExitStack, Connection]:
-        backoff_s = _FIRST_BACKOFF_S
-        while True:
-            async with AsyncExitStack() as stack:
-                try:
-                    connection = await self._listen(stack)
-                except DatabaseUnavailableError:
-                    await asyncio.sleep(backoff_s)
-                    backoff_s = min(backoff_s * 2, _LAST_BACKOFF_S)
-                else:
-                    return stack.pop_all(), connection
-
-    async def _listen(self, stack: AsyncExitStack) -> Connection:
-        connection = await stack.enter_async_context(connect(self._url))
-        try:
-            async with asyncio.timeout(_ANSWER_WITHIN_S):
-                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
-        except (psycopg.Error, TimeoutError) as error:
-            reason = str(error).strip() or "it does not answer"
-            raise DatabaseUnavailableError("the database", reason) from error
+    async def _listen(self) -> Connection:
+        listen = [sql.SQL("LISTEN {}").format(sql.Identifier(name)) for name in self._channels]
+        async with AsyncExitStack() as line:
+            connection = await line.enter_async_context(
+                connect(self._url, answer_within_s=_ANSWER_WITHIN_S)
+            )
+            try:
+                await connection.execute(sql.SQL("; ").join(listen))
+            except psycopg.Error as error:
+                raise DatabaseUnavailableError(describe(self._url), str(error).strip()) from error
+            self._line = line.pop_all()
         self.connected.set()
         return connection
+
+    async def _hear(self, connection: Connection) -> None:
+        while True:
+            async for notification in connection.notifies(timeout=self._probe_every_s):
+                self._heard(notification.channel, notification.payload)
+            # A line that went dead is not told from one on which nothing is said.
+            await connection.execute("SELECT")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from runner.store.hints import PROBE_EVERY_S, Hints
+from runner.store.listener import PROBE_EVERY_S, Listener
 
 if TYPE_CHECKING:
     import asyncio
@@ -32,20 +32,22 @@ class TaskWakes:
     """Listens while the context is open. It opens at once, whether the database is there or not."""
 
     def __init__(self, url: str, *, probe_every_s: float = PROBE_EVERY_S) -> None:
-        self._hints = Hints(url, _CHANNELS, self._heard, self._missed, probe_every_s=probe_every_s)
+        self._listener = Listener(
+            url, _CHANNELS, self._heard, self._missed, probe_every_s=probe_every_s
+        )
         self._hearers: list[Hearer] = []
 
     @property
     def connected(self) -> asyncio.Event:
         """It listens now."""
-        return self._hints.connected
+        return self._listener.connected
 
     async def __aenter__(self) -> Self:
-        await self._hints.__aenter__()
+        await self._listener.__aenter__()
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        await self._hints.__aexit__(*error)
+        await self._listener.__aexit__(*error)
 
     def add(self, hearer: Hearer) -> None:
         self._hearers.append(hearer)

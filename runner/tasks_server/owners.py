@@ -16,7 +16,7 @@ from uuid import UUID
 
 from cachetools import TTLCache
 
-from runner.store.listener import ChangeListener
+from runner.store.listener import Listener
 from runner.tasks_server.errors import already_registered, not_accepted, not_authenticated, unmet
 from runner.tasks_server.ids import new_ulid, read_ulid
 
@@ -61,7 +61,9 @@ class Owners:
     def __init__(self, url: str, lines: Lines) -> None:
         self._lines = lines
         self._known: TTLCache[UUID, Owner] = TTLCache(_REMEMBERED, _REMEMBERED_S)
-        self._listener = ChangeListener(url, CHANGES, self._forget, self._known.clear)
+        self._listener = Listener(
+            url, [CHANGES], lambda _, change: self._forget(change), self._known.clear, needs=True
+        )
 
     async def __aenter__(self) -> Self:
         await self._listener.__aenter__()

@@ -12,7 +12,7 @@ from pools.protocol import ErrorInfo, Outcome, OutcomeKind
 from runner.errors import NotResolvedError
 from runner.schedules.clock import SystemClock
 from runner.schedules.scheduler import CHANNEL, MAX_ATTEMPTS, MOST_OPEN
-from runner.store.listener import ChangeListener
+from runner.store.listener import Listener
 from runner.store.named_queries import load_queries
 from runner.store.pool import connect
 from tests.integration.store.conftest import Rows
@@ -349,10 +349,10 @@ async def test_a_change_wakes_the_scheduler_and_the_clock_is_met(
 
         runner.bench.lane.on_start = on_start
 
-        def notice(_: str = "") -> None:
+        def notice(*_: str) -> None:
             runner.scheduler.notice()
 
-        async with ChangeListener(database, CHANNEL, notice, notice):
+        async with Listener(database, [CHANNEL], notice, notice, needs=True):
             # The first look finds nothing.
             while runner.scheduler._look_at <= clock.now():
                 await asyncio.sleep(0)
