@@ -85,14 +85,16 @@ class Listener:
                 if connection is None:
                     connection = await self._listen()
                     if told:
-                        _log.warning("%s: the database is heard again", channels)
+                        _log.warning("PostgreSQL is back (listening on %s)", channels)
                     backoff_s, told = _FIRST_BACKOFF_S, False
                     self._missed()
                 await self._hear(connection)
             except (psycopg.Error, DatabaseUnavailableError, OSError) as error:
                 if not told:
                     told = True
-                    _log.warning("%s: the database is not heard: %s", channels, str(error).strip())
+                    _log.warning(
+                        "PostgreSQL is away (listening on %s): %s", channels, str(error).strip()
+                    )
             finally:
                 self.connected.clear()
                 await self._line.aclose()

@@ -338,7 +338,7 @@ def test_it_goes_on_when_the_database_is_back(
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'isolane' AND datname = current_database()"
         )
-    running.wait_for("the database is heard again")
+    running.wait_for("PostgreSQL is back (listening on")
     assert table.end(table.add("own.js", "2"))[0] == "completed"
 
 
