@@ -35,7 +35,7 @@ from pools.protocol import (
 )
 from pools.sandbox import close_files, close_system
 from pools.v8 import engine as v8_engine
-from pools.v8.isolate import Isolate
+from pools.v8.isolate import Isolate, SharedIsolate
 from pools.watchdog import TurnWatch, Watchdog
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ class Host:
     def __init__(self, control: socket.socket, config: HostConfig) -> None:
         self._control = control
         self._config = config
+        self._kind = SharedIsolate if config.mode is Mode.POOLED else Isolate
         self._lock = threading.Lock()
         self._ending = threading.Lock()
         self._lanes: list[Lane] = []
@@ -101,7 +102,7 @@ class Host:
         config = self._config
 
         def make_isolate() -> Isolate:
-            return Isolate(engine, config.heap_initial_mb, config.heap_max_mb)
+            return self._kind(engine, config.heap_initial_mb, config.heap_max_mb)
 
         size, per_tenant = config.isolate_pool_size, config.max_isolates_per_tenant
         lanes = len(config.lane_fds)
@@ -118,7 +119,7 @@ class Host:
         It stays: V8 takes down what isolates share with the last of them, and would build it anew for the next (0.3 ms
         of each execution in ONESHOT).
         """
-        isolate = Isolate(engine, self._config.heap_initial_mb, self._config.heap_max_mb)
+        isolate = self._kind(engine, self._config.heap_initial_mb, self._config.heap_max_mb)
         isolate.check_snapshot()
 
     # -- threads --------------------------------------------------------------------------------------------------------
