@@ -176,6 +176,7 @@ class HttpServer:
         )
         self._state = _State()
         self._rested: set[_Protocol] = set()
+        self._joining: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._ticker: asyncio.TimerHandle | None = None
         # It logs each connection that we cut on purpose.
@@ -186,15 +187,13 @@ class HttpServer:
         loop = asyncio.get_running_loop()
         self._tick()
         self._server = await loop.create_server(
-            lambda: _Protocol(self._config, self._state, {}, loop),
-            sock=self._sock,
-            backlog=_BACKLOG,
-            ssl=self._tls,
+            self._make_protocol, sock=self._sock, backlog=_BACKLOG, ssl=self._tls
         )
 
     def stop_accepting(self) -> None:
         """Take no further connection, and no further request on those there are, but for one that is on its way."""
         if self._server is not None:
+            self._accept_who_waits()
             self._server.close()
         self._state.draining = True
         now = asyncio.get_running_loop().time()
@@ -216,7 +215,7 @@ class HttpServer:
             if tasks := tuple(self._state.tasks):
                 # Others may come meanwhile.
                 await asyncio.wait(tasks, timeout=end - now)
-            elif self._answered() or (self._arriving() and now < arrived):
+            elif self._answered() or ((self._joining or self._arriving()) and now < arrived):
                 await asyncio.sleep(_LOOK_S)
             else:
                 return
@@ -230,7 +229,7 @@ class HttpServer:
             transport = getattr(connection, "transport", None)
             if transport is not None:
                 transport.abort()
-        tasks = tuple(self._state.tasks)
+        tasks = (*self._state.tasks, *self._joining)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -240,6 +239,31 @@ class HttpServer:
         for connection in tuple(self._state.connections):
             if isinstance(connection, _Protocol):
                 connection.expire(now)
+
+    def _make_protocol(self) -> _Protocol:
+        return _Protocol(self._config, self._state, {}, asyncio.get_running_loop())
+
+    def _accept_who_waits(self) -> None:
+        """Take the connections that the kernel has made already: it would reset them with the end of the listening socket."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = self._sock.accept()
+            except OSError:
+                # There is none, or this is not the first end.
+                return
+            connection.setblocking(False)
+            joining = loop.create_task(self._join(connection), name="join")
+            self._joining.add(joining)
+            joining.add_done_callback(self._joining.discard)
+
+    async def _join(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(self._make_protocol, connection, ssl=self._tls)
+        except OSError:
+            # It has left, or does not speak TLS.
+            connection.close()
 
     def _arriving(self) -> set[_Protocol]:
         """Return the connections on which the head of a request is to come."""

@@ -45,7 +45,9 @@ async def test_it_serves_whom_it_knows_asks_others_to_come_again_and_recovers_by
 
         assert await get("known") == (200, "before", "")
         await line.cut()
-        await asyncio.to_thread(running.wait_for, "PostgreSQL is away (listening on isolane_changes)")
+        await asyncio.to_thread(
+            running.wait_for, "PostgreSQL is away (listening on isolane_changes)"
+        )
         assert (
             await asyncio.gather(*(get("known") for _ in range(20))) == [(200, "before", "")] * 20
         )
@@ -56,7 +58,9 @@ async def test_it_serves_whom_it_knows_asks_others_to_come_again_and_recovers_by
                 "UPDATE worker_deployments SET code = convert_to(%s, 'UTF8')", (CODE % "after",)
             )
         await line.join()
-        await asyncio.to_thread(running.wait_for, "PostgreSQL is back (listening on isolane_changes)")
+        await asyncio.to_thread(
+            running.wait_for, "PostgreSQL is back (listening on isolane_changes)"
+        )
         assert await get("known") == (200, "after", "")
         assert await get("other") == (200, "after", "")
         assert await asyncio.to_thread(running.stop) == 0

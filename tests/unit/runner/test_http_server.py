@@ -88,3 +88,17 @@ async def test_who_was_just_accepted_is_answered_and_told_that_it_was_the_last()
     assert answer.startswith(b"HTTP/1.1 200")
     assert b"connection: close\r\n" in answer
     assert answer.endswith(b"Hello")
+
+
+async def test_who_has_connected_and_was_not_yet_accepted_is_answered() -> None:
+    """The kernel makes connections ahead of the loop, and resets those with the socket that listens."""
+    loop = asyncio.get_running_loop()
+    async with serving(b"Hello") as (server, port):
+        with connect_slowly(port) as one, connect_slowly(port) as other:
+            one.send(_REQUEST)
+            server.stop_accepting()
+            finishing = asyncio.create_task(server.finish(20))
+            await loop.sock_sendall(other, _REQUEST)
+            assert (await receive_all(one)).endswith(b"Hello")
+            assert (await receive_all(other)).endswith(b"Hello")
+            await finishing
