@@ -246,7 +246,7 @@ class HttpServer:
     def _accept_who_waits(self) -> None:
         """Take the connections that the kernel has made already: it would reset them with the end of the listening socket."""
         loop = asyncio.get_running_loop()
-        while True:
+        for _ in range(_BACKLOG):
             try:
                 connection, _ = self._sock.accept()
             except OSError:

@@ -217,8 +217,10 @@ async def heard(events: Any, completed: str, failed: str) -> None:
                 break
     lines = [f"Task {one.task_id} completed in {one.duration_ms}ms" for one in told if one.event == "completed"]  # fmt: skip
     assert re.fullmatch(rf"Task {completed} completed in [\d.]+ms", lines[0])
-    assert [(one.event, one.error) for one in told if f"{one.task_id}" == failed] == [
-        ("created", None),
+    course = [(one.event, one.error) for one in told if f"{one.task_id}" == failed]
+    # An executor that looks in the same moment may tell of its start first.
+    course.remove(("created", None))
+    assert course == [
         ("started", None),
         ("retrying", "Task failed without error"),
         ("started", None),
