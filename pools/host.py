@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pools.base import IsolatePool
     from pools.v8.engine import Engine
 
+_ending = threading.Lock()
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NAME: Final = 15
 _GARBAGE_THRESHOLD: Final = 50_000
@@ -55,7 +56,6 @@ class Host:
         self._config = config
         self._kind = SharedIsolate if config.mode is Mode.POOLED else Isolate
         self._lock = threading.Lock()
-        self._ending = threading.Lock()
         self._lanes: list[Lane] = []
         self._page_bytes = resource.getpagesize()
         self._statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC)
@@ -128,41 +128,41 @@ class Host:
         try:
             lane.run()
         except ConnectionError:
-            self._end(0)  # the runner is gone
+            end(0)  # the runner is gone
         except Exception:  # noqa: BLE001 - a lane that fails must take its host along
-            self._fail(f"A lane failed:\n{traceback.format_exc()}")
-        self._end(0)
+            self.fail(f"A lane failed:\n{traceback.format_exc()}")
+        end(0)
 
     def _wait_for_runner(self) -> None:
         """The runner says nothing more on the control socket; its end is the host's."""
         with contextlib.suppress(ConnectionError):
             while self._control.recv(4096):
                 pass
-        self._end(0)
+        end(0)
 
     def _heartbeat(self) -> None:
         try:
             self.send(Heartbeat(self._rss_bytes(), [lane.stats() for lane in self._lanes]))
         except ConnectionError:
-            self._end(0)
+            end(0)
 
     def _rss_bytes(self) -> int:
         return int(os.pread(self._statm, 256, 0).split()[1]) * self._page_bytes
 
-    def _fail(self, reason: str) -> None:
+    def fail(self, reason: str) -> None:
+        """Tell the runner why the process ends, and end it."""
         try:
             self.send(Failed(reason))
         finally:
-            self._end(1)
-
-    def _end(self, code: int) -> None:
-        """End the process; of several threads that want to, the first one does."""
-        self._ending.acquire()  # for ever
-        end(code)
+            end(1)
 
 
 def end(code: int) -> None:
-    """End the process at once: Python's shutdown would dispose isolates that threads are in, which V8 answers with an abort."""
+    """End the process at once: Python's shutdown would dispose isolates that threads are in, which V8 answers with an abort.
+
+    Of several threads that want to, the first one does.
+    """
+    _ending.acquire()  # for ever
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
@@ -214,8 +214,7 @@ def main(arguments: list[str]) -> None:
     try:
         host.serve()
     except (PoolError, ProtocolError) as error:
-        host.send(Failed(str(error)))
-        end(1)
+        host.fail(str(error))
     except ConnectionError:
         end(0)
 
