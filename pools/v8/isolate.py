@@ -264,7 +264,7 @@ class Isolate:
 class SharedIsolate(Isolate):
     """An isolate that any thread may enter when no other is in it.
 
-    It costs 6 us an execution more. Once V8 has seen a lock, it wants every isolate of the process locked.
+    It costs 5 us an execution more. Once V8 has seen a lock, it wants every isolate of the process locked.
     """
 
     def __init__(self, engine: Engine, heap_initial_mb: int, heap_max_mb: int) -> None:
